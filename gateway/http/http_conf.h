@@ -1,0 +1,41 @@
+/*
+ * http_conf.h - keys of the sections `listen`, `tls` and `limits`
+ */
+#ifndef TG_HTTP_HTTP_CONF_H
+#define TG_HTTP_HTTP_CONF_H
+
+#include "base/conf.h"
+
+struct tg_listen_conf {
+    struct tg_conf_list https;            /* of struct tg_address; initial ":443" */
+    struct tg_conf_list http;             /* of struct tg_address; redirects only; none by default */
+    struct tg_address backchannel;        /* loopback; Gitea reaches the provider here; initial 127.0.0.1:9443 */
+    struct tg_address admin;              /* unix socket by default: RUN/admin.sock when not set */
+};
+
+struct tg_tls_conf {
+    const char *directory;                /* NULL: none */
+    struct tg_conf_list internal_ca;      /* of const char *: localhost names that get certificates of our own CA */
+};
+
+struct tg_limits_conf {
+    int64_t threads;                      /* loops; 0: one a processor */
+    int64_t head_timeout_s;               /* total, for a request head; 10 */
+    int64_t body_idle_s;                  /* without progress of a request body; 30 */
+    int64_t keepalive_s;                  /* idle connections; 75 */
+    int64_t handshake_s;                  /* 10 */
+    int64_t drain_s;                      /* how long an old generation may finish; 300 */
+    int64_t max_connections;              /* per process; more are closed at accept; 10000 */
+};
+
+struct tg_http_conf {
+    struct tg_listen_conf listen;
+    struct tg_tls_conf tls;
+    struct tg_limits_conf limits;
+};
+
+extern const struct tg_key tg_listen_keys[];
+extern const struct tg_key tg_tls_keys[];
+extern const struct tg_key tg_limits_keys[];
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * metrics.h - counters of one loop, and their sum as Prometheus text
+ *
+ * Each loop counts in its own struct; the admin listener reads all of them (relaxed loads, no locks).
+ */
+#ifndef TG_HTTP_METRICS_H
+#define TG_HTTP_METRICS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include "base/text.h"
+
+enum { TG_METRIC_DOORS = 32, TG_METRIC_VERDICTS = 16, TG_METRIC_HOSTS = 8, TG_METRIC_BUCKETS = 12 };
+
+struct tg_metrics {
+    _Atomic uint64_t requests[TG_METRIC_HOSTS][6];                     /* host kind x status class (0: aborted) */
+    _Atomic uint64_t judged[TG_METRIC_DOORS][TG_METRIC_VERDICTS];      /* door x verdict */
+    _Atomic uint64_t latency[TG_METRIC_HOSTS][TG_METRIC_BUCKETS];      /* histogram, to the last byte */
+    _Atomic uint64_t latency_us[TG_METRIC_HOSTS];
+    _Atomic uint64_t connections, connections_open, handshakes, handshakes_failed, refused_connections;
+    _Atomic uint64_t upstream_connects, upstream_reuses, upstream_retries, upstream_failures, upstream_timeouts, upstream_open;
+    _Atomic uint64_t bytes_in, bytes_out;
+};
+
+static inline void tg_metric_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Writers of further lines: one family each. */
+void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, size_t count);
+
+#endif

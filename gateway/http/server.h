@@ -1,0 +1,68 @@
+/*
+ * server.h - the HTTP server: libh2o, TLS, loops, listeners, limits
+ *
+ * Made at start-up by one thread, then runs the steps for each request on its loops. Listening sockets are given (the supervisor holds
+ * them); this process only accepts. What each loop owns besides (connection pools, tables) is made by the features' loop hooks.
+ */
+#ifndef TG_HTTP_SERVER_H
+#define TG_HTTP_SERVER_H
+
+#include "http/http_conf.h"
+#include "http/tls.h"
+#include "http/visit.h"
+#include "io/logfile.h"
+#include "io/loop.h"
+
+struct tg_server;
+
+enum tg_listener_kind { TG_LISTEN_HTTPS, TG_LISTEN_HTTP, TG_LISTEN_BACKCHANNEL, TG_LISTEN_ADMIN };
+
+struct tg_listener {
+    enum tg_listener_kind kind;
+    int fd;
+};
+
+/* A feature's part of each loop. */
+struct tg_loop_part {
+    const char *name;
+    void *(*make)(struct tg_server_loop *loop, const void *context); /* on the main thread before loops start */
+    void (*drop)(void *part);                                        /* after loops have stopped */
+    const void *context;
+};
+enum { TG_LOOP_PARTS = 8 };
+
+struct tg_server_loop {
+    struct tg_server *server;
+    struct tg_loop *loop;
+    h2o_context_t context;
+    struct tg_ring *access_log;          /* NULL: none */
+    struct tg_metrics *metrics;          /* this loop's counters: http/metrics.h */
+    void *parts[TG_LOOP_PARTS];          /* by the order in tg_server_options.parts */
+};
+
+struct tg_server_options {
+    const struct tg_http_conf *conf;
+    const struct tg_listener *listeners;
+    size_t listener_count;
+    const struct tg_step *steps;         /* for HTTPS listeners; ends with a NULL name */
+    const struct tg_step *backchannel_steps;
+    const struct tg_step *admin_steps;
+    const struct tg_host *(*find_host)(struct tg_text authority, void *context); /* for redirects of plain HTTP; NULL: unknown, 421 */
+    void *context;
+    const struct tg_loop_part *parts;    /* ends with a NULL name */
+    struct tg_tls *tls;
+    struct tg_logfile *access_log;       /* may be NULL */
+};
+
+int tg_server_new(const struct tg_server_options *options, struct tg_server **server);
+int tg_server_start(struct tg_server *server);                 /* loops run; connections are accepted */
+/* Stops accepting, finishes what is under way, closes idle connections; returns when all is done or after drain_s. Not on a loop. */
+void tg_server_drain(struct tg_server *server, int64_t drain_s);
+void tg_server_free(struct tg_server *server);
+
+size_t tg_server_loops(struct tg_server *server);
+struct tg_server_loop *tg_server_loop_at(struct tg_server *server, size_t index);
+/* All loops run a copy of the message made by `make` (called on the caller's thread once a loop). */
+void tg_server_broadcast(struct tg_server *server, struct tg_message *(*make)(void *context, struct tg_server_loop *loop), void *context);
+
+#endif

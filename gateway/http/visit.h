@@ -1,0 +1,104 @@
+/*
+ * visit.h - one request on its way through the steps
+ *
+ * A visit lives in its request's pool and on its loop's thread. The list of steps is written down in one place (site.c) and run by the
+ * server. Each step fills its own part, reads those before it, and answers, passes on, or waits. Nothing calls back.
+ */
+#ifndef TG_HTTP_VISIT_H
+#define TG_HTTP_VISIT_H
+
+#include <h2o.h>
+#include "base/text.h"
+
+struct tg_server_loop;
+struct tg_host;
+struct tg_facts;
+
+enum tg_step_answer {
+    TG_STEP_NEXT, /* go on with the next step */
+    TG_STEP_DONE, /* this step has answered, or will (a handler): no further step runs */
+    TG_STEP_WAIT, /* tg_visit_resume will be called, on this loop, once this step's part is filled */
+};
+
+struct tg_visit;
+
+struct tg_step {
+    const char *name; /* in the log when it fails */
+    enum tg_step_answer (*run)(struct tg_visit *visit);
+};
+
+/* What a host name stands for. Several names may share one host. */
+enum tg_host_kind { TG_HOST_GITEA, TG_HOST_AUTH, TG_HOST_BACKCHANNEL, TG_HOST_ADMIN };
+
+struct tg_host {
+    enum tg_host_kind kind;
+    const char *authority;  /* as configured, lower case, with a port only if it is not the scheme's: what is sent upstream as Host */
+    const char *origin;     /* "https://" authority */
+    const void *feature;    /* the feature's own data of this host (front: struct tg_front_host) */
+};
+
+/* guard: the path, split. Segments point into the raw path and are undecoded; empty ones do not count. */
+enum { TG_PATH_SEGMENTS = 64 };
+struct tg_path {
+    struct tg_text raw;     /* without query; exactly what is sent upstream */
+    struct tg_text query;   /* behind "?"; base NULL when there is none */
+    struct tg_text segments[TG_PATH_SEGMENTS];
+    size_t count;
+};
+
+/* identify: whose request is it? */
+enum tg_identity_kind {
+    TG_IDENTITY_ANONYMOUS,
+    TG_IDENTITY_ACCOUNT,
+    TG_IDENTITY_INVALID,      /* a credential that Gitea refuses */
+    TG_IDENTITY_PROHIBITED,   /* valid, but Gitea's flag is set; may be nameless */
+    TG_IDENTITY_UNMANAGED,    /* valid, of a user that is not one of our accounts */
+    TG_IDENTITY_UNAVAILABLE,  /* cannot be told now: 503 in the door's dialect */
+};
+
+struct tg_identity {
+    enum tg_identity_kind kind;
+    const struct tg_facts *facts;    /* of the account; a copy in the request's pool */
+    struct tg_text gitea_session;    /* Gitea's session id out of our cookie; base NULL: none goes upstream */
+};
+
+/* policy: what was decided; names for log and metrics. */
+struct tg_verdict {
+    const char *name;       /* "allow", "notice", "refuse-expired", "closed", ... ; NULL: not judged */
+};
+
+struct tg_visit {
+    h2o_req_t *req;
+    struct tg_server_loop *loop;
+    const struct tg_step *step;         /* the one that runs or waits */
+    char id[21];                        /* request id: 20 characters, also X-Request-ID upstream */
+    uint64_t started_us;                /* monotonic */
+    char address[48];                   /* the client's, as text */
+
+    struct tg_path path;                /* guard */
+    const struct tg_host *host;         /* route */
+    int door;                           /* front: enum tg_door; -1 before */
+    struct tg_identity identity;        /* identify */
+    struct tg_verdict verdict;          /* policy */
+    const char *refusal;                /* why something was refused: a short word for the log; NULL */
+    const char *upstream_state;         /* "reused", "fresh", "retried", "timeout", "refused", ... for the log; NULL */
+    uint64_t upstream_first_us;         /* from start to the upstream's head; 0: none */
+};
+
+/* Goes on with the step behind the one that waited. On the loop's thread. The visit may be gone afterwards. */
+void tg_visit_resume(struct tg_visit *visit);
+
+/* Calls on_gone(data) on the loop when the request is disposed of, however that comes (also after a normal end): whoever waits for
+   something on behalf of a visit forgets it there. */
+void tg_visit_on_gone(struct tg_visit *visit, void (*on_gone)(void *data), void *data);
+
+/* Request headers by lower-case name, first one; base NULL when absent. count: how many fields there are. */
+struct tg_text tg_visit_header(const struct tg_visit *visit, const char *name);
+size_t tg_visit_header_count(const struct tg_visit *visit, const char *name);
+
+static inline struct tg_text tg_text_of(h2o_iovec_t v)
+{
+    return (struct tg_text){v.base, v.len};
+}
+
+#endif
