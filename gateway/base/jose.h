@@ -1,5 +1,5 @@
 /*
- * jose.h - signing keys and signed tokens: RS256 (RFC 7515, 7517, 7518) on OpenSSL, checked by libjwt
+ * jose.h - signing keys and signed tokens: RS256 (RFC 7515, 7517, 7518) on OpenSSL
  *
  * Blocking (key generation takes a second); worker threads and commands only.
  */
