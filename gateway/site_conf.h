@@ -42,7 +42,7 @@ extern const struct tg_key tg_site_keys[];
 /* Reads and checks: look at file->errors and file->warnings. path: for messages and relative paths. */
 void tg_site_conf_read(struct tg_conf_file *file, const char *path, struct tg_text text, struct tg_site_conf *conf);
 
-/* Names that follow from others; in the file's arena. */
+/* Names that follow from others, in one buffer of this thread: copy what must outlive the next call. */
 const char *tg_site_admin_socket(const struct tg_site_conf *conf);       /* path; NULL when the admin listener is TCP */
 const char *tg_site_supervisor_socket(const struct tg_site_conf *conf);  /* RUN/supervisor.sock */
 const char *tg_site_keyring_path(const struct tg_site_conf *conf);       /* STATE/secrets/seal.key */
