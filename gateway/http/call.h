@@ -40,8 +40,11 @@ struct tg_endpoint {
     enum tg_call_pool { TG_POOL_COLD, TG_POOL_BACKCHANNEL, TG_POOL_PASSWORD, TG_POOL_RESOLVE } pool;
 };
 
+struct tg_templates;
+
 struct tg_pools {
     struct tg_pool *of[4];          /* by enum tg_call_pool */
+    struct tg_templates *templates; /* for the pages of errors of its own (405, 413, 500, 503); NULL: texts */
 };
 
 /* Finds the row for the visit's path and starts it. Unknown path: 1, nothing done. Wrong method: answers 405 with Allow. */
