@@ -8,6 +8,7 @@
 #define TG_GITEA_PROVISION_H
 
 #include "gitea/api.h"
+#include "store/account.h"
 
 /* CLASH: Gitea has another user of that name or e-mail. FOREIGN: the user there is not the one we knew (deleted and made anew).
    UNAVAILABLE: it cannot be confirmed now: no code. */
