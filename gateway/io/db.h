@@ -54,6 +54,8 @@ void tg_db_rollback(struct tg_db *db);
 
 /* Several statements at once, for migrations. */
 int tg_db_script(struct tg_db *db, const char *sql);
+/* Is there a table of this name? Catalogues are the one thing that databases do not share. */
+int tg_db_has_table(struct tg_db *db, const char *name, bool *there);
 /* A consistent copy of the whole file. */
 int tg_db_copy(struct tg_db *db, const char *path);
 

@@ -113,7 +113,8 @@ void tg_pool_free(struct tg_pool *pool)
 int tg_pool_submit(struct tg_pool *pool, struct tg_job *job)
 {
     pthread_mutex_lock(&pool->lock);
-    bool accepted = pool->queued < pool->options.queue && !pool->stopping;
+    size_t idle = pool->options.threads - pool->busy; /* whom a queued job need not wait for */
+    bool accepted = pool->queued < pool->options.queue + idle && !pool->stopping;
     if (accepted) {
         job->next = NULL;
         *pool->end = job;

@@ -1,6 +1,3 @@
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include "io/thread.h"
 #include <errno.h>
 #include <signal.h>
