@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "http/call.h"
 #include "http/template.h"
+#include "store/session.h"
 
 /* Keys of the section `accounts`. */
 struct tg_account_conf {
@@ -31,6 +32,13 @@ void tg_account_pages_free(struct tg_account_pages *pages);
 
 /* context: struct tg_account_pages *. "/sign-in" (GET, POST in the password pool), "/sign-out" (GET asks, POST does), "/". */
 extern const struct tg_endpoint tg_account_endpoints[];
+
+/*
+ * Who is signed in: the account and its session, or TG_SESSION_UNKNOWN (no cookie, ended, too old, idle for too long, of an epoch before
+ * the account's, or of an account that is gone). A locked account is found: the caller says so on a page. context: struct
+ * tg_account_pages *. Blocking; marks the session as used, once a minute at the most.
+ */
+int tg_account_session(const void *context, struct tg_call *call, struct tg_account *account, struct tg_session *session);
 
 /* The provider's session cookie. */
 #define TG_SESSION_COOKIE "__Host-tg-session"

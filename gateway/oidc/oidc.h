@@ -11,6 +11,7 @@
 #include "gitea/gitea_conf.h"
 #include "http/call.h"
 #include "http/template.h"
+#include "store/session.h"
 #include "subscription/standing.h"
 
 /* Keys of the section `oidc`. */
@@ -21,6 +22,12 @@ struct tg_oidc_conf {
 };
 extern const struct tg_key tg_oidc_keys[];
 
+/*
+ * Who is signed in at the provider: answers 0 with the account and its session in force, or TG_SESSION_UNKNOWN. site.c wires
+ * tg_account_session here (account/account_pages.h), because features do not know each other.
+ */
+typedef int (*tg_oidc_session)(const void *context, struct tg_call *call, struct tg_account *account, struct tg_session *session);
+
 struct tg_oidc_options {
     const struct tg_oidc_conf *conf;
     const struct tg_gitea_conf *giteas;
@@ -29,6 +36,8 @@ struct tg_oidc_options {
     const struct tg_keyring *ring;
     struct tg_templates *templates;
     const char *backchannel;       /* "http://127.0.0.1:9443": base of the URLs that discovery names there */
+    tg_oidc_session session;
+    const void *session_context;
 };
 
 struct tg_oidc;
