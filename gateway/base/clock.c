@@ -71,7 +71,8 @@ void tg_time_iso(int64_t when_s, char out[TG_TIME_ISO])
     struct moment m = take_apart(clamp(when_s));
     char text[96];
 
-    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)m.date.year, m.date.month, m.date.day, m.hour, m.minute, m.second);
+    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02dZ", (int)m.date.year, m.date.month, m.date.day, m.hour, m.minute,
+             m.second);
     memcpy(out, text, TG_TIME_ISO - 1);
     out[TG_TIME_ISO - 1] = '\0';
 }
@@ -103,8 +104,8 @@ static struct moment short_words(int64_t when_s, const char *zone_name, char off
 
     struct moment m = take_apart(clamp(when_s + there.seconds));
     bool has_name = there.abbreviation[0] != '+' && there.abbreviation[0] != '-'; /* "+0330" is not a name */
-    snprintf(out, TG_TIME_WORDS, "%d %s %d, %02d:%02d %s", m.date.day, months[m.date.month - 1], (int)m.date.year, m.hour, m.minute,
-             has_name ? there.abbreviation : offset);
+    snprintf(out, TG_TIME_WORDS, "%d %s %d, %02d:%02d %s", m.date.day, months[m.date.month - 1], (int)m.date.year, m.hour,
+             m.minute, has_name ? there.abbreviation : offset);
     return m;
 }
 

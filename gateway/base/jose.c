@@ -1,4 +1,5 @@
-/* Straight on OpenSSL: libjwt 1.10 writes the type "JWT" over every other and refuses tokens of another, such as "at+jwt" (RFC 9068 2.1). */
+/* Straight on OpenSSL: libjwt 1.10 writes the type "JWT" over every other and refuses tokens that have another, such as
+   "at+jwt" (RFC 9068 2.1). */
 #include "base/jose.h"
 
 #include <openssl/bio.h>
@@ -118,7 +119,8 @@ int tg_jose_jwk(const char *pem, const char *kid, json_t **jwk)
     struct public_key key;
 
     tg_try(read_public(pem, &key));
-    *jwk = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kty", "RSA", "use", "sig", "alg", "RS256", "kid", kid, "n", key.n, "e", key.e);
+    *jwk = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "kty", "RSA", "use", "sig", "alg", "RS256", "kid", kid, "n", key.n, "e",
+                     key.e);
     return *jwk != NULL ? 0 : tg_fail("a key id is not UTF-8");
 }
 

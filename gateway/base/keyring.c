@@ -107,8 +107,8 @@ void tg_seal(const struct tg_keyring *ring, const char *purpose, struct tg_text 
 
     out[0] = ring->keys[0].id;
     tg_random(out + 1, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, (const unsigned char *)plain.base, plain.len, bound, bound_len,
-                                               NULL, out + 1, ring->keys[0].bytes);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, (const unsigned char *)plain.base, plain.len, bound,
+                                               bound_len, NULL, out + 1, ring->keys[0].bytes);
 }
 
 int tg_unseal(const struct tg_keyring *ring, const char *purpose, struct tg_text sealed, uint8_t *out, size_t *len)
@@ -123,8 +123,8 @@ int tg_unseal(const struct tg_keyring *ring, const char *purpose, struct tg_text
             continue;
         size_t bound_len = bind(bytes[0], purpose, bound);
 
-        if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE, bound, bound_len,
-                                                       bytes + 1, ring->keys[i].bytes) != 0)
+        if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE, bound,
+                                                       bound_len, bytes + 1, ring->keys[i].bytes) != 0)
             return TG_SEAL_BROKEN;
         *len = sealed.len - TG_SEALED(0);
         return 0;

@@ -22,7 +22,7 @@ static enum tg_log_level threshold = TG_LOG_INFO;
 static size_t printable_len(struct tg_text text)
 {
     const unsigned char *p = (const unsigned char *)text.base;
-    size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
 
     if (len == 0 || len > text.len)
         return 0;

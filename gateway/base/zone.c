@@ -45,7 +45,8 @@ static bool read_header(struct tg_text data, struct counts *out)
 
     if (data.len < HEADER || !tg_text_starts(data, "TZif") || p[4] < '2')
         return false;
-    *out = (struct counts){read_u32(p + 20), read_u32(p + 24), read_u32(p + 28), read_u32(p + 32), read_u32(p + 36), read_u32(p + 40)};
+    *out = (struct counts){read_u32(p + 20), read_u32(p + 24), read_u32(p + 28),
+                           read_u32(p + 32), read_u32(p + 36), read_u32(p + 40)};
     /* each is far below the largest file, so sums cannot overflow */
     return out->ut <= LARGEST_FILE && out->std <= LARGEST_FILE && out->leap <= LARGEST_FILE && out->time <= LARGEST_FILE &&
            out->type > 0 && out->type <= 256 && out->chars > 0 && out->chars <= LARGEST_FILE;

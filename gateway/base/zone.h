@@ -32,7 +32,8 @@ struct tg_date {
 int64_t tg_days_of_date(struct tg_date date); /* since 1970-01-01 */
 struct tg_date tg_date_of_days(int64_t days);
 
-/* The rule behind a zone's table: a POSIX TZ text (RFC 9636 3.3.1) such as CET-1CEST,M3.5.0,M10.5.0/3. False: it cannot be read. */
+/* The rule behind a zone's table: a POSIX TZ text (RFC 9636 3.3.1) such as CET-1CEST,M3.5.0,M10.5.0/3. False: it cannot be
+   read. */
 bool tg_zone_rule_offset(const char *rule, int64_t when_s, struct tg_zone_offset *out);
 
 #endif

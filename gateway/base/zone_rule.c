@@ -117,8 +117,8 @@ static bool read_change(const char **at, struct change *out)
 
     if (skip(at, 'M')) {
         out->kind = MONTH_WEEK_DAY;
-        good = read_number(at, 12, &out->month) && out->month > 0 && skip(at, '.') && read_number(at, 5, &out->week) && out->week > 0 &&
-               skip(at, '.') && read_number(at, 6, &out->day);
+        good = read_number(at, 12, &out->month) && out->month > 0 && skip(at, '.') && read_number(at, 5, &out->week) &&
+               out->week > 0 && skip(at, '.') && read_number(at, 6, &out->day);
     } else if (skip(at, 'J')) {
         out->kind = JULIAN;
         good = read_number(at, 365, &out->day) && out->day > 0;
@@ -149,7 +149,8 @@ static bool read_rule(const char *text, struct rule *out)
             return false;
         out->summer.seconds = (int32_t)-west;
     }
-    return skip(&text, ',') && read_change(&text, &out->begin) && skip(&text, ',') && read_change(&text, &out->end) && *text == '\0';
+    return skip(&text, ',') && read_change(&text, &out->begin) && skip(&text, ',') && read_change(&text, &out->end) &&
+           *text == '\0';
 }
 
 static bool is_leap(int64_t year)
