@@ -37,7 +37,7 @@ int tg_account_find(struct tg_store *store, const char *id, struct tg_account *o
 int tg_account_find_login(struct tg_store *store, struct tg_text login_or_email, struct tg_account *out);
 /* A new password: raises the epoch unless keep_sessions. */
 int tg_account_set_password(struct tg_store *store, const char *id, const char *hash, bool keep_sessions);
-/* Replaces the hash only if it is still the old one (rehash after sign-in); sessions stay. */
+/* Replaces the hash only if it is still the old one (rehash after sign-in); sessions stay. UNKNOWN: it is not. */
 int tg_account_rehash(struct tg_store *store, const char *id, const char *old_hash, const char *new_hash);
 int tg_account_set_locked(struct tg_store *store, const char *id, bool locked);
 int tg_account_raise_epoch(struct tg_store *store, const char *id);

@@ -43,6 +43,7 @@ struct tg_access {
     char scope[TG_SCOPE];
     int64_t expires_s;
 };
+/* A token of a code that was replayed meanwhile is void from the beginning: tg_access_find does not know it. */
 int tg_access_add(struct tg_store *store, struct tg_text token, struct tg_text code, const struct tg_access *access);
 enum { TG_ACCESS_UNKNOWN = 1, TG_ACCESS_EXPIRED = 2 };
 int tg_access_find(struct tg_store *store, struct tg_text token, int64_t now_s, struct tg_access *out);

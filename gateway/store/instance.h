@@ -19,7 +19,11 @@ enum { TG_INSTANCE_UNKNOWN = 1 };
 int tg_instance_find(struct tg_store *store, const char *host, struct tg_instance *out);
 int tg_instance_put(struct tg_store *store, const struct tg_instance *instance);
 
-/* The mapping. UNKNOWN: the account has no user there / the user is nobody of ours. */
+/*
+ * The mapping. UNKNOWN: the account has no user there / the user is nobody of ours; for put, there is no such instance or account.
+ * Putting is telling what Gitea confirmed: it replaces what was known of that account and of that user, with a TG_CHANGE_ACCOUNT row for
+ * each account it touches; what is known already writes nothing.
+ */
 enum { TG_MEMBER_UNKNOWN = 1 };
 int tg_member_put(struct tg_store *store, const char *host, const char *account, int64_t gitea_user);
 int tg_member_user(struct tg_store *store, const char *host, const char *account, int64_t *gitea_user);

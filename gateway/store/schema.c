@@ -1,0 +1,102 @@
+#include "store/schema.h"
+#include <inttypes.h>
+#include "store/record.h"
+
+/* The version table, as everything here, is written once for SQLite and PostgreSQL. */
+#define VERSION_TABLE "CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version (version) VALUES (0);"
+
+/*
+ * counter: a change takes its number by raising the counter, which makes every later writer wait until this one has committed: numbers
+ * have no gaps and become visible in order. A counter outlives the rows it counted, so that no number comes twice.
+ */
+static const char truth_1[] =
+    "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"
+    "INSERT INTO counter (name, value) VALUES ('change', 0);"
+    "CREATE TABLE change ("
+    " number BIGINT NOT NULL PRIMARY KEY, kind BIGINT NOT NULL, subject TEXT NOT NULL, made_s BIGINT NOT NULL);"
+
+    "CREATE TABLE account ("
+    " id TEXT NOT NULL PRIMARY KEY, sub TEXT NOT NULL UNIQUE,"
+    " login TEXT NOT NULL, login_key TEXT NOT NULL UNIQUE," /* keys: in lower case */
+    " email TEXT NOT NULL, email_key TEXT NOT NULL UNIQUE,"
+    " full_name TEXT NOT NULL, zone TEXT NOT NULL, password_hash TEXT NOT NULL,"
+    " is_operator BIGINT NOT NULL CHECK (is_operator IN (0, 1)), locked BIGINT NOT NULL CHECK (locked IN (0, 1)),"
+    " session_epoch BIGINT NOT NULL, created_s BIGINT NOT NULL);"
+
+    "CREATE TABLE subscription ("
+    " account TEXT NOT NULL PRIMARY KEY REFERENCES account (id), paid_until_s BIGINT NOT NULL, set_s BIGINT NOT NULL);"
+    "CREATE TABLE hold ("
+    " account TEXT NOT NULL REFERENCES account (id), kind TEXT NOT NULL, level BIGINT NOT NULL CHECK (level IN (1, 2)),"
+    " reason TEXT NOT NULL, since_s BIGINT NOT NULL, PRIMARY KEY (account, kind));"
+
+    "CREATE TABLE client ("
+    " id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, kind BIGINT NOT NULL, instance TEXT UNIQUE,"
+    " secret_digest TEXT NOT NULL, redirect_uri TEXT NOT NULL, created_s BIGINT NOT NULL);"
+    "CREATE TABLE instance ("
+    " host TEXT NOT NULL PRIMARY KEY, source_id BIGINT NOT NULL, source_name TEXT NOT NULL, client TEXT REFERENCES client (id));"
+    "CREATE TABLE member ("
+    " host TEXT NOT NULL REFERENCES instance (host), account TEXT NOT NULL REFERENCES account (id), gitea_user BIGINT NOT NULL,"
+    " PRIMARY KEY (host, account), UNIQUE (host, gitea_user));"
+
+    "CREATE TABLE signing_key ("
+    " kid TEXT NOT NULL PRIMARY KEY, state BIGINT NOT NULL CHECK (state IN (0, 1, 2)), created_s BIGINT NOT NULL, sealed TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX signing_key_current ON signing_key (state) WHERE state = 1;"; /* one key signs */
+
+static const char transient_1[] =
+    "CREATE TABLE provider_session ("
+    " digest TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL, epoch BIGINT NOT NULL, auth_time_s BIGINT NOT NULL,"
+    " last_used_s BIGINT NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL);"
+    "CREATE INDEX provider_session_used ON provider_session (last_used_s);"
+
+    "CREATE TABLE code ("
+    " digest TEXT NOT NULL PRIMARY KEY, client TEXT NOT NULL, account TEXT NOT NULL, session TEXT NOT NULL, redirect_uri TEXT NOT NULL,"
+    " scope TEXT NOT NULL, nonce TEXT NOT NULL, challenge TEXT NOT NULL, auth_time_s BIGINT NOT NULL, expires_s BIGINT NOT NULL,"
+    " taken_ms BIGINT NOT NULL, replayed BIGINT NOT NULL CHECK (replayed IN (0, 1)));"
+    "CREATE INDEX code_expires ON code (expires_s);"
+    "CREATE TABLE access_token ("
+    " digest TEXT NOT NULL PRIMARY KEY, code TEXT NOT NULL, client TEXT NOT NULL, account TEXT NOT NULL, scope TEXT NOT NULL,"
+    " expires_s BIGINT NOT NULL);"
+    "CREATE INDEX access_token_code ON access_token (code);"
+    "CREATE INDEX access_token_expires ON access_token (expires_s);"
+
+    "CREATE TABLE credential ("
+    " host TEXT NOT NULL, digest TEXT NOT NULL, gitea_user BIGINT NOT NULL, seen_s BIGINT NOT NULL, PRIMARY KEY (host, digest));"
+    "CREATE INDEX credential_seen ON credential (seen_s);";
+
+static const char *const truth_migrations[] = {truth_1};
+static const char *const transient_migrations[] = {transient_1};
+
+const struct tg_schema tg_schema_truth = {"truth.db", TG_DB_FULL, truth_migrations, tg_count(truth_migrations)};
+const struct tg_schema tg_schema_transient = {"transient.db", TG_DB_NORMAL, transient_migrations, tg_count(transient_migrations)};
+
+int tg_schema_version(struct tg_db *db, int64_t *version)
+{
+    TG_ROWS *rows = NULL;
+    bool there;
+
+    *version = 0;
+    tg_try(tg_db_has_table(db, "schema_version", &there));
+    if (!there)
+        return 0;
+    if (tg_try(tg_record_one(db, "SELECT version FROM schema_version", NULL, 0, &rows)) == TG_RECORD_NONE)
+        return tg_fail("the table schema_version is empty: restore a copy");
+    *version = tg_row_int(rows, 0);
+    return 0;
+}
+
+int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema)
+{
+    TG_TRANSACTION *transaction = db;
+    int64_t version;
+
+    tg_try(tg_db_begin_write(transaction));
+    tg_try(tg_schema_version(db, &version));
+    if (version >= schema->version)
+        return 0;
+    if (version == 0)
+        tg_try(tg_db_script(db, VERSION_TABLE));
+    for (; version < schema->version; version++)
+        tg_try(tg_db_script(db, schema->migrations[version]));
+    tg_try(tg_record_write(db, "UPDATE schema_version SET version = $1", TG_VALUES(TG_INT(schema->version))));
+    return tg_db_commit(transaction);
+}

@@ -1,0 +1,60 @@
+#include "store/session.h"
+#include "store/record.h"
+
+int tg_session_add(struct tg_store *store, struct tg_text id, struct tg_session *session)
+{
+    tg_record_digest(id, session->digest);
+    return tg_record_write(store->transient,
+                           "INSERT INTO provider_session (digest, account, epoch, auth_time_s, last_used_s, address, agent)"
+                           " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                           TG_VALUES(TG_CSTR(session->digest), TG_CSTR(session->account), TG_INT(session->epoch),
+                                     TG_INT(session->auth_time_s), TG_INT(session->last_used_s), TG_CSTR(session->address),
+                                     TG_CSTR(session->agent)));
+}
+
+int tg_session_find(struct tg_store *store, struct tg_text id, struct tg_session *out)
+{
+    TG_ROWS *rows = NULL;
+    char digest[TG_TOKEN];
+
+    tg_record_digest(id, digest);
+    if (tg_try(tg_record_one(store->transient,
+                             "SELECT digest, account, epoch, auth_time_s, last_used_s, address, agent FROM provider_session"
+                             " WHERE digest = $1",
+                             TG_VALUES(TG_CSTR(digest)), &rows)) == TG_RECORD_NONE)
+        return TG_SESSION_UNKNOWN;
+    TG_FIELD(rows, 0, out->digest);
+    TG_FIELD(rows, 1, out->account);
+    out->epoch = tg_row_int(rows, 2);
+    out->auth_time_s = tg_row_int(rows, 3);
+    out->last_used_s = tg_row_int(rows, 4);
+    TG_FIELD(rows, 5, out->address);
+    TG_FIELD(rows, 6, out->agent);
+    return 0;
+}
+
+static int change(struct tg_store *store, const char *sql, const struct tg_value *values, size_t count)
+{
+    int64_t changed = 0;
+
+    tg_try(tg_db_run(store->transient, sql, values, count, &changed));
+    return changed > 0 ? 0 : TG_SESSION_UNKNOWN;
+}
+
+int tg_session_touch(struct tg_store *store, const char *digest, int64_t now_s)
+{
+    return change(store, "UPDATE provider_session SET last_used_s = $2 WHERE digest = $1", TG_VALUES(TG_CSTR(digest), TG_INT(now_s)));
+}
+
+int tg_session_end(struct tg_store *store, const char *digest)
+{
+    return change(store, "DELETE FROM provider_session WHERE digest = $1", TG_VALUES(TG_CSTR(digest)));
+}
+
+int tg_session_prune(struct tg_store *store, int64_t older_than_s, int limit)
+{
+    return tg_record_write(store->transient,
+                           "DELETE FROM provider_session WHERE digest IN"
+                           " (SELECT digest FROM provider_session WHERE last_used_s < $1 ORDER BY last_used_s LIMIT $2)",
+                           TG_VALUES(TG_INT(older_than_s), TG_INT(limit)));
+}
