@@ -1,0 +1,189 @@
+/*
+ * resolve.c - whose credential is this? Asked with the caller's own
+ *
+ * Three addresses of Gitea can tell, and none of them always: /api/v1/token (1.27 and later, access tokens only, needs no scope),
+ * /login/oauth/userinfo (needs no scope before 1.27, can be switched off), /api/v1/user (needs read:user). Content types matter: a user
+ * whom Gitea forbids to sign in gets 200 from userinfo, as a page.
+ */
+#include <limits.h>
+#include <pthread.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "gitea/call_api.h"
+
+enum { DEADLINE_MS = 2000, INSTANCES = 64, ABSENT_MS = 10 * 60 * 1000 };
+
+/* What an address told: an answer (enum tg_resolved), or nothing, and the next is asked. */
+enum { ASK_NEXT = 100 };
+
+struct question {
+    struct tg_worker *worker;
+    const struct tg_gitea_conf *conf;
+    struct tg_text credential;
+    int64_t until_ms;
+    struct tg_arena arena;
+    int64_t user;
+};
+
+/* Which instances lack /api/v1/token. Forgotten after a while: Gitea may have been upgraded. A full table only costs a call. */
+static struct {
+    pthread_mutex_t lock;
+    struct {
+        char host[256];
+        int64_t until_ms;
+    } instances[INSTANCES];
+} without_token_api = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool lacks_token_api(const char *host)
+{
+    int64_t now_ms = tg_monotonic_ms();
+    bool lacks = false;
+
+    pthread_mutex_lock(&without_token_api.lock);
+    for (size_t i = 0; i < INSTANCES && !lacks; ++i) {
+        lacks = without_token_api.instances[i].until_ms > now_ms && strcmp(without_token_api.instances[i].host, host) == 0;
+    }
+    pthread_mutex_unlock(&without_token_api.lock);
+    return lacks;
+}
+
+static void remember_lack(const char *host)
+{
+    int64_t now_ms = tg_monotonic_ms();
+
+    if (strlen(host) >= sizeof(without_token_api.instances[0].host))
+        return;
+    pthread_mutex_lock(&without_token_api.lock);
+    for (size_t i = 0; i < INSTANCES; ++i) {
+        if (without_token_api.instances[i].until_ms > now_ms)
+            continue;
+        memcpy(without_token_api.instances[i].host, host, strlen(host) + 1);
+        without_token_api.instances[i].until_ms = now_ms + ABSENT_MS;
+        break;
+    }
+    pthread_mutex_unlock(&without_token_api.lock);
+}
+
+static int ask(struct question *question, const char *path, struct tg_fetched *answer)
+{
+    int64_t left_ms = question->until_ms - tg_monotonic_ms();
+    struct tg_gitea_call call = {.path = path, .token = question->credential, .timeout_ms = left_ms};
+
+    if (left_ms <= 0) {
+        tg_fail("Gitea %s did not tell in time whose credential it is", question->conf->host);
+        return TG_GITEA_UNAVAILABLE;
+    }
+    return tg_gitea_call(question->worker, question->conf, &call, &question->arena, answer);
+}
+
+static bool is_json(const struct tg_fetched *answer)
+{
+    return tg_text_is(answer->content_type, "application/json");
+}
+
+static int unreadable(const struct question *question, const char *path, const struct tg_fetched *answer)
+{
+    tg_fail("Gitea %s answered %d at %s, and it does not say whose credential it is", question->conf->host, answer->status, path);
+    return TG_RESOLVED_UNAVAILABLE;
+}
+
+static int ask_token_api(struct question *question)
+{
+    struct tg_fetched answer = {0};
+    TG_JSON *json = NULL;
+    const json_t *user = NULL;
+
+    if (lacks_token_api(question->conf->host))
+        return ASK_NEXT;
+    if (ask(question, "/api/v1/token", &answer) != 0)
+        return TG_RESOLVED_UNAVAILABLE;
+    if (answer.status == 404)
+        remember_lack(question->conf->host);
+    if (answer.status != 200 || !is_json(&answer)) /* also: a valid credential that is not an access token */
+        return ASK_NEXT;
+    if (tg_json_parse(answer.body, &json) != 0 || tg_json_object(json, "user", &user) != 0 ||
+        tg_json_int(user, "id", &question->user) != 0)
+        return unreadable(question, "/api/v1/token", &answer);
+    return TG_RESOLVED_USER;
+}
+
+/* "sub" is the user's id as a text; job tokens have a negative one. */
+static int read_sub(const json_t *json, int64_t *user)
+{
+    const char *sub = json_string_value(json_object_get(json, "sub"));
+    uint64_t number;
+
+    if (sub == NULL || !tg_text_number(tg_text(sub + (sub[0] == '-')), &number) || number > INT64_MAX)
+        return 1;
+    *user = sub[0] == '-' ? -(int64_t)number : (int64_t)number;
+    return 0;
+}
+
+static int ask_userinfo(struct question *question)
+{
+    static const char path[] = "/login/oauth/userinfo";
+    struct tg_fetched answer = {0};
+    TG_JSON *json = NULL;
+
+    if (ask(question, path, &answer) != 0)
+        return TG_RESOLVED_UNAVAILABLE;
+    if (answer.status == 401)
+        return TG_RESOLVED_INVALID;
+    if (answer.status == 200 && tg_text_is(answer.content_type, "text/html"))
+        return TG_RESOLVED_PROHIBITED;
+    if (answer.status >= 500 || answer.status == 429)
+        return unreadable(question, path, &answer);
+    if (answer.status != 200) /* switched off, or a scope is missing */
+        return ASK_NEXT;
+    if (!is_json(&answer) || tg_json_parse(answer.body, &json) != 0 || read_sub(json, &question->user) != 0)
+        return unreadable(question, path, &answer);
+    return TG_RESOLVED_USER;
+}
+
+static bool mentions_scope(struct tg_text body)
+{
+    return body.base != NULL && memmem(body.base, body.len, "scope", 5) != NULL;
+}
+
+static int ask_user_api(struct question *question)
+{
+    static const char path[] = "/api/v1/user";
+    struct tg_fetched answer = {0};
+    TG_JSON *json = NULL;
+
+    if (ask(question, path, &answer) != 0)
+        return TG_RESOLVED_UNAVAILABLE;
+    if (answer.status == 401)
+        return TG_RESOLVED_INVALID;
+    if (answer.status == 403 && is_json(&answer) && !mentions_scope(answer.body))
+        return TG_RESOLVED_PROHIBITED;
+    if (answer.status != 200 || !is_json(&answer) || tg_json_parse(answer.body, &json) != 0 ||
+        tg_json_int(json, "id", &question->user) != 0)
+        return unreadable(question, path, &answer);
+    return TG_RESOLVED_USER;
+}
+
+int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential, enum tg_resolved *answer,
+                     int64_t *user)
+{
+    struct question question = {.worker = worker, .conf = conf, .credential = credential};
+
+    *user = 0;
+    *answer = TG_RESOLVED_INVALID;
+    if (!tg_gitea_token_fit(credential)) /* could not stand in a header; no token of Gitea looks like that */
+        return 0;
+    question.until_ms = tg_monotonic_ms() + DEADLINE_MS;
+
+    int told = ask_token_api(&question);
+    if (told == ASK_NEXT)
+        told = ask_userinfo(&question);
+    if (told == ASK_NEXT)
+        told = ask_user_api(&question);
+    tg_arena_done(&question.arena);
+
+    *answer = (enum tg_resolved)told;
+    if (told == TG_RESOLVED_USER)
+        *user = question.user;
+    return 0;
+}
