@@ -29,6 +29,7 @@ struct tg_reply {
     bool close;                       /* HTTP/1: close the connection after this */
 };
 
+/* A value with a control byte is left out: nothing that came from outside may begin a header of its own. */
 void tg_reply_header(struct tg_reply *reply, struct tg_text name, struct tg_text value);
 
 /* On the loop, once. Copies nothing: reply's texts must live until the request is disposed of. HEAD sends no body. Refusing a request

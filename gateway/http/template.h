@@ -41,8 +41,9 @@ struct tg_brand {
 void tg_templates_set_brand(struct tg_templates *templates, const struct tg_brand *brand);
 const char *tg_templates_zone(const struct tg_templates *templates);
 
-/* The style sheet, and its path on every host: "/.teagate/style.css". */
+/* The style sheet, and its path on every host; http/style.h answers it. */
 #define TG_STYLE_PATH "/.teagate/style.css"
 struct tg_text tg_templates_style(struct tg_templates *templates);
+struct tg_text tg_templates_style_etag(struct tg_templates *templates); /* with its quotes */
 
 #endif
