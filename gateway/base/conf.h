@@ -50,13 +50,13 @@ struct tg_key {
     const char *name;
     enum tg_key_type type;
     size_t offset;
-    const char *initial;            /* as it would be written; NULL: no default */
+    const char *initial;            /* as it would be written, a TG_LIST in brackets; NULL: no default (zero, NULL, no items) */
     int64_t min, max;               /* TG_NUMBER, TG_SECONDS, TG_BYTES; both 0: no limit but being positive */
     const char *const *choices;     /* TG_CHOICE; NULL-terminated */
     enum tg_key_type item_type;     /* TG_LIST */
     size_t item_size;               /* TG_SECTIONS */
     const struct tg_key *keys;      /* TG_SECTION, TG_SECTIONS; ends with a NULL name */
-    bool required;
+    bool required;                  /* of a TG_SECTIONS: at least one; means nothing for a TG_SECTION, whose keys say it themselves */
     const char *example;            /* printed in the commented example when there is no default */
     const char *help;               /* one sentence without a full stop, lower case: "how long a code may wait to be redeemed" */
 };
@@ -76,8 +76,8 @@ struct tg_conf_file {
 void tg_conf_read(struct tg_conf_file *file, const char *path, struct tg_text text, const struct tg_key *keys, void *values);
 void tg_conf_done(struct tg_conf_file *file);
 
-/* For checks that look at more than one key: adds a line at the place where the field was set (or where its section stands).
-   field: address of the value inside the struct that was read. */
+/* For checks that look at more than one key: adds a line at the place where the field was set (or where its section stands), with its
+   path before the text: "teagate.yaml:12: oidc.issuer: TEXT". field: address of the value inside the struct that was read. */
 void tg_conf_error_at(struct tg_conf_file *file, const void *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void tg_conf_warn_at(struct tg_conf_file *file, const void *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -100,23 +100,12 @@ static void add_help(struct tg_string *out, const struct tg_key *key, int indent
     tg_arena_done(&arena);
 }
 
-/* A section that may be left out but not be half: as long as it is commented out, so are its keys. */
-static bool has_required(const struct tg_key *keys)
-{
-    for (; keys->name != NULL; keys++) {
-        if (keys->required)
-            return true;
-    }
-    return false;
-}
-
 static void print_keys(struct tg_string *out, const struct tg_key *keys, int indent, bool is_commented);
 
 static void print_parts(struct tg_string *out, const struct tg_key *key, int indent, bool is_commented)
 {
     bool is_list = key->type == TG_SECTIONS;
-    bool is_optional = !key->required && (is_list || has_required(key->keys));
-    bool is_out = is_commented || is_optional;
+    bool is_out = is_commented || (is_list && !key->required); /* a section without keys in it reads well */
 
     tg_string_addf(out, "%s%*s%s:\n", is_out ? "#" : "", indent, "", key->name);
     if (is_list)
@@ -173,7 +162,7 @@ static void print_row(struct tg_string *out, const struct tg_key *key)
                                                                           : "none";
 
     if (key->type == TG_SECTION)
-        initial = key->required ? "required" : "";
+        initial = "";
     tg_string_addf(out, "| `%s` | %s", key->name, key->type == TG_LIST ? "list: " : "");
     add_cell(out, type_words(key));
     add_cell(out, initial);

@@ -312,17 +312,16 @@ static bool is_given(const struct tg_key *key, int line, struct section at)
     return line > 0 && ((key->type != TG_LIST && key->type != TG_SECTIONS) || list->count > 0);
 }
 
-/* lines: where each key stands; NULL when the whole section is absent. A section that is absent lacks what it must have. */
+/* lines: where each key stands; NULL when the whole section is absent, which then lacks what it must have. */
 static void report_missing(struct reader *r, const struct tg_key *keys, const int *lines, struct section at)
 {
     for (const struct tg_key *key = keys; key->name != NULL; key++) {
         struct section place = {at.values + key->offset, at.line, join_path(r, at.path, key->name)};
+        int line = lines != NULL ? lines[key - keys] : 0;
 
-        if (!key->required || is_given(key, lines != NULL ? lines[key - keys] : 0, at))
-            continue;
-        if (key->type == TG_SECTION)
+        if (key->type == TG_SECTION && line == 0)
             report_missing(r, key->keys, NULL, place);
-        else
+        else if (key->required && !is_given(key, line, at))
             tg_conf_report(r->file, place.line, place.path, "is missing (%s)", key->help);
     }
 }

@@ -51,8 +51,12 @@ static void report_syntax(struct builder *b)
     int line = (int)b->parser.problem_mark.line + 1;
     struct tg_text there = line_text(b->text, line);
     bool has_tab = there.len > 0 && memchr(there.base, '\t', there.len) != NULL;
-    tg_conf_report(b->file, line, NULL, "this is not YAML: %s%s%s%s", b->parser.context != NULL ? b->parser.context : "",
-                   b->parser.context != NULL ? ", " : "", problem, has_tab ? "; indent with spaces, not with tabs" : "");
+    TG_STRING context = {NULL, 0, 0};
+
+    if (b->parser.context != NULL)
+        tg_string_addf(&context, " %s (begun in line %d),", b->parser.context, (int)b->parser.context_mark.line + 1);
+    tg_conf_report(b->file, line, NULL, "this is not YAML:%s %s%s", tg_string_text(&context).base, problem,
+                   has_tab ? "; indent with spaces, not with tabs" : "");
 }
 
 /* Steps to the next event; false when there is none that can be read. */
@@ -68,11 +72,9 @@ static bool advance(struct builder *b)
 static bool refuse_extras(struct builder *b, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor != NULL)
-        tg_conf_report(b->file, line_of(&b->event), NULL, "anchors (&%s) have no place here; write the value where it is needed",
-                       tg_conf_quote(&b->file->arena, tg_text((const char *)anchor)));
+        tg_conf_report(b->file, line_of(&b->event), NULL, "anchors (&name) have no place here; write the value where it is needed");
     if (tag != NULL)
-        tg_conf_report(b->file, line_of(&b->event), NULL, "tags (%s) have no place here; write the plain value",
-                       tg_conf_quote(&b->file->arena, tg_text((const char *)tag)));
+        tg_conf_report(b->file, line_of(&b->event), NULL, "tags (!name) have no place here; write the plain value");
     return anchor != NULL || tag != NULL;
 }
 
