@@ -1,0 +1,100 @@
+#include <inttypes.h>
+#include <jansson.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "http/metrics.h"
+#include "site_parts.h"
+
+static json_t *pools_status(struct tg_site *site)
+{
+    json_t *pools = json_array();
+
+    for (size_t i = 0; i != tg_count(site->pools.of); ++i) {
+        struct tg_pool_stats stats;
+
+        tg_pool_stats(site->pools.of[i], &stats);
+        json_array_append_new(pools, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "name", stats.name, "threads",
+                                               (json_int_t)stats.threads, "busy", (json_int_t)stats.busy, "queued",
+                                               (json_int_t)stats.queued, "queue_limit", (json_int_t)stats.queue_limit, "done",
+                                               (json_int_t)stats.done, "refused", (json_int_t)stats.refused));
+    }
+    return pools;
+}
+
+static json_t *loops_status(struct tg_site *site)
+{
+    json_t *loops = json_array();
+
+    for (size_t i = 0; i != tg_server_loops(site->server); ++i) {
+        struct tg_server_loop *loop = tg_server_loop_at(site->server, i);
+        struct tg_loop_stats stats;
+
+        tg_loop_stats(loop->loop, &stats);
+        json_array_append_new(loops, json_pack("{s:I, s:I, s:I, s:I}", "turns", (json_int_t)stats.turns, "lag_us_max",
+                                               (json_int_t)stats.lag_us_max, "connections",
+                                               (json_int_t)atomic_load(&loop->metrics->connections_open), "upstream_connections",
+                                               (json_int_t)atomic_load(&loop->metrics->upstream_open)));
+    }
+    return loops;
+}
+
+static json_int_t dropped(struct tg_logfile *file)
+{
+    return file != NULL ? (json_int_t)tg_logfile_dropped(file) : 0;
+}
+
+void tg_site_status(struct tg_site *site, struct tg_string *out)
+{
+    TG_JSON *status = json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "generation", (json_int_t)site->generation, "uptime_s",
+                                (json_int_t)(tg_now_s() - site->started_s), "loops", loops_status(site), "pools", pools_status(site),
+                                "access_log_dropped", dropped(site->access_log), "event_log_dropped", dropped(site->event_log),
+                                "certificate_expiry", (json_int_t)tg_tls_next_expiry_s(site->tls));
+
+    tg_json_add(out, status);
+}
+
+static void pool_family(const struct tg_site *site, struct tg_string *out, const char *name, const char *help, uint64_t (*of)(struct tg_pool_stats *))
+{
+    tg_string_addf(out, "# HELP teagate_pool_%s %s\n# TYPE teagate_pool_%s gauge\n", name, help, name);
+    for (size_t i = 0; i != tg_count(site->pools.of); ++i) {
+        struct tg_pool_stats stats;
+
+        tg_pool_stats(site->pools.of[i], &stats);
+        tg_string_addf(out, "teagate_pool_%s{pool=\"%s\"} %" PRIu64 "\n", name, stats.name, of(&stats));
+    }
+}
+
+static uint64_t busy_of(struct tg_pool_stats *stats)
+{
+    return stats->busy;
+}
+
+static uint64_t queued_of(struct tg_pool_stats *stats)
+{
+    return stats->queued;
+}
+
+static uint64_t refused_of(struct tg_pool_stats *stats)
+{
+    return stats->refused;
+}
+
+static void gauge(struct tg_string *out, const char *name, const char *help, int64_t value)
+{
+    tg_string_addf(out, "# HELP teagate_%s %s\n# TYPE teagate_%s gauge\nteagate_%s %" PRId64 "\n", name, help, name, name, value);
+}
+
+void tg_site_metrics(const void *context, struct tg_string *out)
+{
+    const struct tg_site *site = context;
+
+    pool_family(site, out, "busy", "Worker threads at work.", busy_of);
+    pool_family(site, out, "queued", "Jobs that wait for a worker thread.", queued_of);
+    pool_family(site, out, "refused", "Jobs refused since start because the queue was full.", refused_of);
+    gauge(out, "generation", "Number of this configuration generation.", site->generation);
+    gauge(out, "access_log_dropped", "Access log lines dropped because the disk did not keep up.", dropped(site->access_log));
+    gauge(out, "event_log_dropped", "Event log lines dropped because the disk did not keep up.", dropped(site->event_log));
+    gauge(out, "certificate_expiry_seconds", "When the first certificate in use ends, in seconds since 1970.",
+          tg_tls_next_expiry_s(site->tls));
+    tg_front_metrics(site->front, out);
+}
