@@ -29,11 +29,14 @@ void tg_site_make_hosts(struct tg_site *site)
     const struct tg_gitea_conf *giteas = conf->giteas.items;
     size_t count = conf->giteas.count;
 
+    struct tg_front_host *features = tg_arena_alloc(&site->arena, (count + 1) * sizeof(*features));
+
     site->hosts = tg_arena_alloc(&site->arena, (count + 1) * sizeof(*site->hosts));
     site->client_origins = tg_arena_alloc(&site->arena, (count + 1) * sizeof(*site->client_origins));
     site->names = tg_arena_alloc(&site->arena, (count + 2) * sizeof(*site->names));
     for (size_t i = 0; i != count; ++i) {
-        site->hosts[i] = make_host(site, TG_HOST_GITEA, giteas[i].host, &giteas[i]);
+        features[i] = (struct tg_front_host){.conf = &giteas[i], .index = i};
+        site->hosts[i] = make_host(site, TG_HOST_GITEA, giteas[i].host, &features[i]);
         site->client_origins[i] = site->hosts[i].origin;
     }
     site->hosts[count] = make_host(site, TG_HOST_AUTH, conf->oidc.issuer + strlen("https://"), NULL);
