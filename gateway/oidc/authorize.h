@@ -1,0 +1,38 @@
+/*
+ * authorize.h - the parts of the authorization endpoint; inside oidc/ only
+ */
+#ifndef TG_OIDC_AUTHORIZE_H
+#define TG_OIDC_AUTHORIZE_H
+
+#include "oidc/provider.h"
+#include "store/session.h"
+
+/* What was asked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636 4.3). base NULL: absent or empty. */
+struct tg_authorize {
+    struct tg_text client_id, redirect_uri, state;
+    struct tg_text response_type, response_mode, scope, nonce, prompt, max_age;
+    struct tg_text code_challenge, code_challenge_method;
+    struct tg_text request, request_uri, registration;
+    /* understood by nobody here; listed so that a second one is noticed, and kept for the way back from sign-in */
+    struct tg_text display, ui_locales, claims_locales, acr_values, claims, id_token_hint, login_hint;
+
+    struct tg_client client;
+    uint64_t max_age_s;        /* UINT64_MAX: not asked for */
+    bool silent;               /* prompt=none */
+    bool again;                /* prompt=login: sign in again, whoever is signed in */
+};
+
+/* The answers of both: REPLIED means that the reply is made (a page for an unknown client or address, else an error at the client). */
+enum { TG_AUTHORIZE_REPLIED = 1 };
+int tg_authorize_read(struct tg_call *call, struct tg_authorize *request);
+
+/* An error at the client's address, with state and iss (RFC 6749 4.1.2.1, RFC 9207 2). Always TG_AUTHORIZE_REPLIED. */
+int tg_authorize_error(struct tg_call *call, const struct tg_authorize *request, const char *error, const char *description);
+
+/* A code at the client's address. */
+void tg_authorize_redirect(struct tg_call *call, const struct tg_authorize *request, struct tg_text code);
+
+/* To the sign-in page, and from there to this request again: without what has then been done. */
+void tg_authorize_sign_in(struct tg_call *call, const struct tg_authorize *request);
+
+#endif

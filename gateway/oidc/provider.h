@@ -1,0 +1,81 @@
+/*
+ * provider.h - what the endpoints of the provider share; inside oidc/ only
+ */
+#ifndef TG_OIDC_PROVIDER_H
+#define TG_OIDC_PROVIDER_H
+
+#include <jansson.h>
+#include "oidc/oidc.h"
+#include "store/client.h"
+#include "store/grant.h"
+#include "store/worker.h"
+
+struct tg_oidc {
+    struct tg_oidc_options options;
+    struct tg_key_cache *keys;
+};
+
+/* The call's own: its provider, its store (negative when that cannot be opened). */
+static inline const struct tg_oidc *tg_oidc_of(const struct tg_call *call)
+{
+    return call->context;
+}
+int tg_oidc_store(struct tg_call *call, struct tg_store **store);
+
+/* Whether the client stands in the path (/c/CLIENT_ID/...), as it does on the back-channel. */
+static inline bool tg_oidc_is_backchannel(const struct tg_call *call)
+{
+    return call->tail.base != NULL;
+}
+
+/*
+ * The signing keys as they were a few seconds ago at the most; shared by all threads, freed with their last user.
+ */
+struct tg_key_set {
+    int references;
+    int64_t read_ms;
+    char kid[TG_TOKEN];    /* of the key that signs */
+    char *pem;
+    char *jwks;            /* the JWK set (RFC 7517 5) */
+};
+struct tg_key_cache *tg_key_cache_new(void);
+void tg_key_cache_free(struct tg_key_cache *cache);
+int tg_key_cache_hold(struct tg_key_cache *cache, struct tg_store *store, const struct tg_keyring *ring, struct tg_key_set **set);
+void tg_key_set_release(struct tg_key_cache *cache, struct tg_key_set *set);
+
+/* Answers. Documents may be kept by anybody for a while (ETag, CORS); everything else is not kept. */
+int tg_oidc_document(struct tg_call *call, struct tg_text json);
+int tg_oidc_json(struct tg_call *call, int status, json_t *json);                                       /* takes the reference */
+int tg_oidc_error(struct tg_call *call, int status, const char *error, const char *description);        /* RFC 6749 5.2 */
+
+/*
+ * Client authentication (RFC 6749 2.3.1): Basic with form-encoded id and secret, or both in the body. Touches nothing else.
+ * MALFORMED: two methods at once; FAILED: unknown client or wrong secret, not told apart.
+ */
+enum { TG_CLIENT_AUTH_FAILED = 1, TG_CLIENT_AUTH_MALFORMED = 2 };
+int tg_oidc_client_auth(struct tg_call *call, struct tg_text body_id, struct tg_text body_secret, struct tg_client *client);
+
+/* Scopes: whether a list has one, and the known ones of what was asked, in our order. */
+bool tg_scope_has(struct tg_text list, const char *name);
+void tg_scope_known(struct tg_text asked, char out[TG_SCOPE]);
+
+/* Claims; new references. The ID token has only what OpenID Connect Core 2 requires, the user's data is in userinfo (5.4). */
+struct tg_id_claims {
+    const char *issuer, *subject, *client, *nonce /* "" : none */, *access_token;
+    int64_t auth_time_s, issued_s, expires_s;
+};
+json_t *tg_claims_id(const struct tg_id_claims *claims);
+json_t *tg_claims_user(const struct tg_account *account, const char *scope);
+
+/* Whether the content type is that of a form, with or without parameters. */
+bool tg_oidc_is_form(const struct tg_call *call);
+
+/* The endpoints, one a file. */
+int tg_oidc_discovery(struct tg_call *call);
+int tg_oidc_client_discovery(struct tg_call *call);
+int tg_oidc_jwks(struct tg_call *call);
+int tg_oidc_authorize(struct tg_call *call);
+int tg_oidc_token(struct tg_call *call);
+int tg_oidc_userinfo(struct tg_call *call);
+
+#endif
