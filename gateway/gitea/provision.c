@@ -43,16 +43,15 @@ static int find_or_make(struct tg_worker *worker, const struct tg_gitea_conf *co
     return result == 0 ? 0 : TG_PROVISION_UNAVAILABLE;
 }
 
-/* Whom the account is known as in this Gitea; 0 when it never was there. Then nobody may have that id yet either. */
+/*
+ * known: whom the account has been in this Gitea so far; 0: nobody. If the user found by our source and subject is on record for another
+ * account, that record is the stale one (a Gitea that was put up anew counts from one again): tg_member_put voids it.
+ */
 static int confirm(struct tg_store *store, const struct tg_gitea_conf *conf, const struct tg_account *account, int64_t known,
                    const struct tg_gitea_user *user)
 {
-    char owner[TG_ID];
-
     if (known != 0)
         return known == user->id ? 0 : TG_PROVISION_FOREIGN;
-    if (tg_try(tg_member_account(store, conf->host, user->id, owner)) == 0)
-        return strcmp(owner, account->id) == 0 ? 0 : TG_PROVISION_FOREIGN;
     return tg_try(tg_member_put(store, conf->host, account->id, user->id)) == 0 ? 0 : TG_PROVISION_FOREIGN;
 }
 
