@@ -66,8 +66,8 @@ static const char transient_1[] =
 static const char *const truth_migrations[] = {truth_1};
 static const char *const transient_migrations[] = {transient_1};
 
-const struct tg_schema tg_schema_truth = {"truth.db", TG_DB_FULL, truth_migrations, tg_count(truth_migrations)};
-const struct tg_schema tg_schema_transient = {"transient.db", TG_DB_NORMAL, transient_migrations, tg_count(transient_migrations)};
+const struct tg_schema tg_schema_truth = {"truth.db", TG_DB_FULL, truth_migrations, tg_count(truth_migrations), true};
+const struct tg_schema tg_schema_transient = {"transient.db", TG_DB_NORMAL, transient_migrations, tg_count(transient_migrations), false};
 
 int tg_schema_version(struct tg_db *db, int64_t *version)
 {
@@ -84,7 +84,7 @@ int tg_schema_version(struct tg_db *db, int64_t *version)
     return 0;
 }
 
-int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema)
+static int run_migrations(struct tg_db *db, const struct tg_schema *schema)
 {
     TG_TRANSACTION *transaction = db;
     int64_t version;
@@ -92,11 +92,25 @@ int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema)
     tg_try(tg_db_begin_write(transaction));
     tg_try(tg_schema_version(db, &version));
     if (version >= schema->version)
-        return 0;
+        return 0; /* somebody else was first */
     if (version == 0)
         tg_try(tg_db_script(db, VERSION_TABLE));
     for (; version < schema->version; version++)
         tg_try(tg_db_script(db, schema->migrations[version]));
     tg_try(tg_record_write(db, "UPDATE schema_version SET version = $1", TG_VALUES(TG_INT(schema->version))));
     return tg_db_commit(transaction);
+}
+
+int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema, const char *path)
+{
+    int64_t version;
+
+    tg_try(tg_schema_version(db, &version));
+    if (version >= schema->version)
+        return 0;
+    if (version > 0 && schema->is_copied) {
+        TG_FREED char *copy = tg_format("%s.%" PRId64, path, version);
+        tg_try(tg_db_copy(db, copy));
+    }
+    return run_migrations(db, schema);
 }

@@ -17,6 +17,7 @@ struct tg_schema {
     enum tg_db_sync sync;
     const char *const *migrations;
     int64_t version; /* their number */
+    bool is_copied;  /* before it is migrated; what may be lost is not */
 };
 
 extern const struct tg_schema tg_schema_truth, tg_schema_transient;
@@ -24,7 +25,8 @@ extern const struct tg_schema tg_schema_truth, tg_schema_transient;
 /* The version of an open database; 0 when it has no tables yet. */
 int tg_schema_version(struct tg_db *db, int64_t *version);
 
-/* Runs the migrations it has not seen, all or none. Somebody else may have done it meanwhile. */
-int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema);
+/* Runs the migrations that the database at path has not seen, all or none; what was there is copied to PATH.VERSION first. A newer one
+   is left alone. */
+int tg_schema_migrate(struct tg_db *db, const struct tg_schema *schema, const char *path);
 
 #endif

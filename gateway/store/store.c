@@ -72,32 +72,15 @@ void tg_store_close(struct tg_store *store)
     *store = (struct tg_store){0};
 }
 
-/* An older database is kept as PATH.VERSION before it is touched; transient data is not worth a copy. */
-static int copy_and_migrate(struct tg_db *db, const struct tg_schema *schema, const char *path)
-{
-    int64_t version;
-
-    tg_try(tg_schema_version(db, &version));
-    if (version > schema->version) {
-        judge_version(db, schema, path);
-        return TG_FAILED;
-    }
-    if (version == schema->version)
-        return 0;
-    if (version > 0 && schema == &tg_schema_truth) {
-        TG_FREED char *copy = tg_format("%s.%" PRId64, path, version);
-        tg_try(tg_db_copy(db, copy));
-    }
-    return tg_schema_migrate(db, schema);
-}
-
 static int migrate_file(const char *directory, const struct tg_schema *schema)
 {
     TG_FREED char *path = tg_format("%s/%s", directory, schema->file);
     struct tg_db *db;
 
     tg_try(tg_db_open(path, schema->sync, true, &db));
-    int result = copy_and_migrate(db, schema, path);
+    int result = tg_schema_migrate(db, schema, path);
+    if (result == 0 && judge_version(db, schema, path) != 0)
+        result = TG_FAILED; /* it is newer */
     tg_db_close(db);
     return result;
 }
