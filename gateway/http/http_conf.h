@@ -24,6 +24,7 @@ struct tg_limits_conf {
     int64_t body_idle_s;                  /* without progress of a request body; 30 */
     int64_t keepalive_s;                  /* idle connections; 75 */
     int64_t handshake_s;                  /* 10 */
+    int64_t write_stall_s;                /* a client that takes nothing of what is sent to it; 120 */
     int64_t drain_s;                      /* how long an old generation may finish; 300 */
     int64_t max_connections;              /* per process; more are closed at accept; 10000 */
 };

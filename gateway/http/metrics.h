@@ -13,7 +13,7 @@
 enum { TG_METRIC_DOORS = 32, TG_METRIC_VERDICTS = 16, TG_METRIC_HOSTS = 8, TG_METRIC_BUCKETS = 12 };
 
 struct tg_metrics {
-    _Atomic uint64_t requests[TG_METRIC_HOSTS][6];                     /* host kind x status class (0: aborted) */
+    _Atomic uint64_t requests[TG_METRIC_HOSTS][6];                     /* host kind (the last: none) x status class (0: aborted) */
     _Atomic uint64_t judged[TG_METRIC_DOORS][TG_METRIC_VERDICTS];      /* door x verdict */
     _Atomic uint64_t latency[TG_METRIC_HOSTS][TG_METRIC_BUCKETS];      /* histogram, to the last byte */
     _Atomic uint64_t latency_us[TG_METRIC_HOSTS];
@@ -27,7 +27,21 @@ static inline void tg_metric_add(_Atomic uint64_t *counter, uint64_t n)
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
-/* Writers of further lines: one family each. */
-void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, size_t count);
+/* What the indexes of `judged` are called; the server gets it with its options. */
+struct tg_metric_names {
+    const char *(*door)(int door);   /* 0..TG_METRIC_DOORS-1; NULL where there is none */
+    const char *const *verdicts;     /* ends with NULL; the index 0 is for names that are not in it, so the first name has 1 */
+};
+
+/* The index of a verdict's name in `judged`. */
+size_t tg_metric_verdict(const struct tg_metric_names *names, const char *verdict);
+/* The class of the latency histogram for a duration. */
+size_t tg_metric_bucket(uint64_t us);
+
+/* The sums of all loops. names may be NULL. */
+void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, size_t count, const struct tg_metric_names *names);
+
+/* For writers of further families: "# HELP", "# TYPE" and one sample without labels. */
+void tg_metric_line(struct tg_string *out, const char *name, const char *type, const char *help, uint64_t value);
 
 #endif

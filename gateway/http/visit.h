@@ -11,13 +11,14 @@
 #include "base/text.h"
 
 struct tg_server_loop;
+struct tg_connection;
 struct tg_host;
 struct tg_facts;
 
 enum tg_step_answer {
     TG_STEP_NEXT, /* go on with the next step */
     TG_STEP_DONE, /* this step has answered, or will (a handler): no further step runs */
-    TG_STEP_WAIT, /* tg_visit_resume will be called, on this loop, once this step's part is filled */
+    TG_STEP_WAIT, /* tg_visit_resume will be called, on this loop and after this answer, once this step's part is filled */
 };
 
 struct tg_visit;
@@ -73,9 +74,9 @@ struct tg_visit {
     const struct tg_step *step;         /* the one that runs or waits */
     char id[21];                        /* request id: 20 characters, also X-Request-ID upstream */
     uint64_t started_us;                /* monotonic */
-    char address[48];                   /* the client's, as text */
+    char address[48];                   /* the client's, as text; "unix" for a unix socket */
 
-    struct tg_path path;                /* guard */
+    struct tg_path path;                /* guard; raw and query are there before it, unchecked */
     const struct tg_host *host;         /* route */
     int door;                           /* front: enum tg_door; -1 before */
     struct tg_identity identity;        /* identify */
@@ -83,13 +84,19 @@ struct tg_visit {
     const char *refusal;                /* why something was refused: a short word for the log; NULL */
     const char *upstream_state;         /* "reused", "fresh", "retried", "timeout", "refused", ... for the log; NULL */
     uint64_t upstream_first_us;         /* from start to the upstream's head; 0: none */
+
+    struct tg_connection *connection;   /* the server's; down to here */
+    h2o_linklist_t watched;             /* HTTP/1: a client that leaves while nothing is read or written is noticed within a second */
+    bool is_gone;                       /* the client left before its answer was complete */
 };
 
-/* Goes on with the step behind the one that waited. On the loop's thread. The visit may be gone afterwards. */
+/* Goes on with the step behind the one that waited. On the loop's thread, never inside the step itself. The visit may be gone
+   afterwards. When no step answers, the server answers 404. */
 void tg_visit_resume(struct tg_visit *visit);
 
 /* Calls on_gone(data) on the loop when the request is disposed of, however that comes (also after a normal end): whoever waits for
-   something on behalf of a visit forgets it there. */
+   something on behalf of a visit forgets it there. Hooks run in the reverse order of their registration, before what was allocated in
+   the request's pool earlier is gone. A client that leaves is noticed within a second, also while nobody reads or writes. */
 void tg_visit_on_gone(struct tg_visit *visit, void (*on_gone)(void *data), void *data);
 
 /* Request headers by lower-case name, first one; base NULL when absent. count: how many fields there are. */

@@ -1,0 +1,101 @@
+/*
+ * server_parts.h - what the files of server.c share; nobody else includes it
+ */
+#ifndef TG_HTTP_SERVER_PARTS_H
+#define TG_HTTP_SERVER_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "http/server.h"
+
+enum { TG_TICK_MS = 100, TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
+
+enum tg_protocol { TG_PROTOCOL_HANDSHAKE, TG_PROTOCOL_HTTP1, TG_PROTOCOL_HTTP2 };
+
+/* A client's connection, from accept to close. Belongs to its socket: freed by its on_close. */
+struct tg_connection {
+    struct tg_server_loop *loop;
+    h2o_socket_t *sock;
+    h2o_linklist_t all;               /* among the loop's connections */
+    enum tg_listener_kind kind;
+    enum tg_protocol protocol;
+    struct timeval connected_at;
+    h2o_timeout_entry_t handshake;    /* the deadline of everything before HTTP */
+    size_t visits;                    /* under way */
+    uint64_t idle_since_ms;           /* when the last one ended */
+    uint64_t head_since_ms;           /* HTTP/2: since when a frame has been incomplete; 0: none is */
+    char address[48];
+    char alert[7];                    /* a TLS record on its way out */
+};
+
+/* One listening socket on one loop. */
+struct tg_ear {
+    struct tg_server_loop *loop;
+    h2o_socket_t *sock;               /* NULL: closed */
+    enum tg_listener_kind kind;
+};
+
+/* The server's part of a loop. */
+struct tg_loop_own {
+    struct tg_server_loop *loop;
+    struct tg_ear *ears;
+    size_t ear_count;
+    bool ears_pause;                  /* no descriptors left: accepting goes on at the next tick */
+    h2o_linklist_t connections;
+    h2o_linklist_t watched;           /* visits of HTTP/1 under way */
+    size_t handshakes;                /* under way */
+    h2o_timeout_entry_t tick;
+    unsigned ticks;
+    uint64_t draining_since_ms;       /* 0: no */
+    bool said_goodbye;                /* HTTP/2 clients have been told */
+    uint32_t ids;                     /* counted up for request ids */
+    char id_prefix[8];                /* of this loop in this process */
+    struct tg_string line;            /* for the access log */
+    struct tg_message to_start, to_drain, to_cut, to_end;
+};
+
+struct tg_server {
+    struct tg_server_options options;
+    h2o_globalconf_t h2o;
+    struct tg_server_loop *loops;
+    size_t loop_count;
+    bool is_started;
+    _Atomic bool is_draining;
+    _Atomic size_t loops_draining;
+    _Atomic size_t connections;       /* of all loops */
+    pthread_t watch;                  /* of the certificates */
+    bool watch_runs, watch_stops;
+    pthread_mutex_t watch_lock;
+    pthread_cond_t watch_wake;
+};
+
+/* server_accept.c; on the loop */
+void tg_server_listen(struct tg_server_loop *loop);               /* starts accepting */
+void tg_server_stop_listening(struct tg_server_loop *loop);       /* what has reached us is accepted still */
+void tg_server_resume_listening(struct tg_server_loop *loop);     /* after a pause for want of descriptors */
+void tg_connection_speak(struct tg_connection *connection, enum tg_protocol protocol); /* hands the socket to HTTP */
+static inline struct tg_connection *tg_connection_of(h2o_req_t *req)
+{
+    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+/* server_tls.c; on the loop */
+void tg_connection_start_tls(struct tg_connection *connection);
+void tg_connection_end_handshake(struct tg_connection *connection); /* its clock and count */
+
+/* server_watch.c; on the loop */
+void tg_server_arm_tick(struct tg_server_loop *loop);
+void tg_server_cut(struct tg_server_loop *loop);                  /* ends every connection */
+void tg_server_start_drain(struct tg_server_loop *loop);
+
+/* visit.c */
+uint64_t tg_monotonic_us(void);
+void tg_visit_add_handler(h2o_pathconf_t *path);
+
+/* access_log.c; on the loop, when the request is disposed of */
+void tg_visit_log(struct tg_visit *visit, uint64_t duration_us);
+
+/* redirect.c: the steps of plain HTTP listeners */
+extern const struct tg_step tg_plain_steps[];
+
+#endif

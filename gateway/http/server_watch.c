@@ -1,0 +1,199 @@
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include "http/server_parts.h"
+
+/* What a loop does ten times a second: clients that left, half a head over HTTP/2, draining. */
+
+enum { TICKS_A_WATCH = 5, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GOODBYE_WAIT_MS = 1000, GONE_STATUS = 499, ALERT_RECORD = 64 };
+
+static uint64_t now_ms(struct tg_server_loop *loop)
+{
+    return h2o_now(loop->context.loop);
+}
+
+/* Ends a request of HTTP/1 whose client is gone, so that everybody who works for it learns of it by its disposal. */
+static void end_request(struct tg_visit *visit)
+{
+    static h2o_generator_t nothing = {NULL, NULL};
+    h2o_req_t *req = visit->req;
+    h2o_socket_t *sock = visit->connection->sock;
+
+    visit->is_gone = true;
+    h2o_linklist_unlink(&visit->watched);
+    shutdown(h2o_socket_get_fd(sock), SHUT_RDWR);
+    if (h2o_socket_is_writing(sock) || h2o_socket_is_reading(sock))
+        return; /* libh2o learns of it by itself */
+    if (req->_generator == NULL) {
+        req->res.status = GONE_STATUS;
+        h2o_start_response(req, &nothing);
+    } else if (req->_generator->stop != NULL) {
+        req->_generator->stop(req->_generator, req);
+    }
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+}
+
+/* After the client's FIN: whether nothing more can come. What lies unread may be the rest of the body, or another request; over TLS a
+   client that ends its direction has ended the other, too, and its last words may be an alert. */
+static bool is_over(struct tg_visit *visit, int fd)
+{
+    const h2o_body_t *body = visit->req->body;
+    const h2o_socket_t *sock = visit->connection->sock;
+    int unread = 0;
+
+    if (ioctl(fd, FIONREAD, &unread) != 0)
+        return true;
+    if (body == NULL || body->ended)
+        return sock->ssl != NULL || unread == 0;
+    if (body->content_length != SIZE_MAX)
+        return (uint64_t)unread + sock->input->size < body->content_length - body->received;
+    return unread < (sock->ssl != NULL ? ALERT_RECORD : 1);
+}
+
+static bool has_left(struct tg_visit *visit, const struct pollfd *polled)
+{
+    if ((polled->revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+        return true;
+    return (polled->revents & POLLRDHUP) != 0 && is_over(visit, polled->fd);
+}
+
+/* Moves those of the batch whose clients left to the list of the gone. */
+static void sift(struct tg_visit **visits, struct pollfd *polled, size_t count, h2o_linklist_t *gone)
+{
+    if (count == 0 || poll(polled, count, 0) <= 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (polled[i].revents != 0 && has_left(visits[i], &polled[i])) {
+            h2o_linklist_unlink(&visits[i]->watched);
+            h2o_linklist_insert(gone, &visits[i]->watched);
+        }
+    }
+}
+
+static void watch_clients(struct tg_server_loop *loop)
+{
+    struct tg_visit *visits[POLLED_AT_ONCE];
+    struct pollfd polled[POLLED_AT_ONCE];
+    h2o_linklist_t gone, *next;
+    uint64_t oldest_us = tg_monotonic_us() - WATCH_AFTER_MS * 1000;
+    size_t count = 0;
+
+    h2o_linklist_init_anchor(&gone);
+    for (h2o_linklist_t *node = loop->own->watched.next; node != &loop->own->watched; node = next) {
+        struct tg_visit *visit = H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, node);
+
+        next = node->next;
+        if (visit->started_us > oldest_us)
+            break; /* the list is in the order of arrival */
+        visits[count] = visit;
+        polled[count++] = (struct pollfd){h2o_socket_get_fd(visit->connection->sock), POLLRDHUP, 0};
+        if (count == POLLED_AT_ONCE) {
+            sift(visits, polled, count, &gone);
+            count = 0;
+        }
+    }
+    sift(visits, polled, count, &gone);
+    /* ending one may dispose of others: only the head of the list is looked at */
+    while (!h2o_linklist_is_empty(&gone))
+        end_request(H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, gone.next));
+}
+
+/* A frame that dribbles in re-arms libh2o's idle timeout with every byte. */
+static bool is_slow_head(struct tg_connection *connection, uint64_t now)
+{
+    if (connection->protocol != TG_PROTOCOL_HTTP2 || connection->visits > 0 || connection->sock->input->size == 0) {
+        connection->head_since_ms = 0;
+        return false;
+    }
+    if (connection->head_since_ms == 0)
+        connection->head_since_ms = now;
+    return now - connection->head_since_ms > (uint64_t)connection->loop->server->options.conf->limits.head_timeout_s * 1000;
+}
+
+static bool is_readable(h2o_socket_t *sock)
+{
+    struct pollfd polled = {h2o_socket_get_fd(sock), POLLIN, 0};
+
+    return sock->input->size > 0 || poll(&polled, 1, 0) > 0;
+}
+
+/* While draining: a client that has not sent a request for a while is let go. HTTP/2 clients have been told before. */
+static bool is_done(struct tg_connection *connection, uint64_t now)
+{
+    const struct tg_loop_own *own = connection->loop->own;
+
+    if (own->draining_since_ms == 0 || connection->protocol == TG_PROTOCOL_HANDSHAKE || connection->visits > 0)
+        return false;
+    uint64_t since = connection->idle_since_ms > own->draining_since_ms ? connection->idle_since_ms : own->draining_since_ms;
+    return now - since >= TG_IDLE_CLOSE_MS && !is_readable(connection->sock);
+}
+
+/* Both protocols read while idle, so they see the end and close. */
+static void close_idle(struct tg_server_loop *loop)
+{
+    uint64_t now = now_ms(loop);
+
+    for (h2o_linklist_t *node = loop->own->connections.next; node != &loop->own->connections; node = node->next) {
+        struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
+
+        if (is_slow_head(connection, now) || is_done(connection, now))
+            shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
+    }
+}
+
+/* libh2o says goodbye once, to the HTTP/2 connections there are: those that are shaking hands are waited for. */
+static void say_goodbye(struct tg_server_loop *loop)
+{
+    struct tg_loop_own *own = loop->own;
+
+    if (own->said_goodbye || (own->handshakes > 0 && now_ms(loop) - own->draining_since_ms < GOODBYE_WAIT_MS))
+        return;
+    own->said_goodbye = true;
+    h2o_context_request_shutdown(&loop->context);
+}
+
+void tg_server_start_drain(struct tg_server_loop *loop)
+{
+    if (loop->own->draining_since_ms != 0)
+        return;
+    loop->own->draining_since_ms = now_ms(loop);
+    loop->context.shutdown_requested = 1; /* HTTP/1: "Connection: close" from now on */
+    tg_server_stop_listening(loop);
+    say_goodbye(loop);
+}
+
+void tg_server_cut(struct tg_server_loop *loop)
+{
+    struct tg_loop_own *own = loop->own;
+
+    tg_server_stop_listening(loop);
+    for (h2o_linklist_t *node = own->connections.next; node != &own->connections; node = node->next) {
+        struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
+
+        shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
+    }
+    while (!h2o_linklist_is_empty(&own->watched))
+        end_request(H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, own->watched.next));
+}
+
+static void on_tick(h2o_timeout_entry_t *entry)
+{
+    struct tg_server_loop *loop = H2O_STRUCT_FROM_MEMBER(struct tg_loop_own, tick, entry)->loop;
+    struct tg_loop_own *own = loop->own;
+
+    if (own->ears_pause)
+        tg_server_resume_listening(loop);
+    if (own->draining_since_ms != 0)
+        say_goodbye(loop);
+    if (++own->ticks % TICKS_A_WATCH == 0) {
+        watch_clients(loop);
+        close_idle(loop);
+    }
+    tg_server_arm_tick(loop);
+}
+
+void tg_server_arm_tick(struct tg_server_loop *loop)
+{
+    loop->own->tick.cb = on_tick;
+    h2o_timeout_link(loop->context.loop, &loop->context.hundred_ms_timeout, &loop->own->tick);
+}
