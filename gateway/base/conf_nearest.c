@@ -8,10 +8,10 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What people mix up without meaning another word. */
+/* Capitals are no slip. */
 static char folded(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c == '_' ? '-' : c;
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
 }
 
 /* Letters to insert, remove, replace or swap with their neighbour (optimal string alignment). */

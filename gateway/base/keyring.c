@@ -10,7 +10,7 @@ _Static_assert(TG_KEY == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key size"
 _Static_assert(TG_SEALED(0) == 1 + crypto_aead_xchacha20poly1305_ietf_NPUBBYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
                "size of what sealing adds");
 
-enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, LARGEST_FILE = 4096, LONGEST_PURPOSE = 64 };
+enum { NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, LARGEST_FILE = 4096 };
 
 /* One line for each key, the one that seals first: "ID HEX", with "#" lines between. */
 static int read_key(struct tg_keyring *ring, struct tg_text line, const char *path)
@@ -88,43 +88,26 @@ int tg_keyring_load(struct tg_keyring *ring, const char *path, bool make)
     return result;
 }
 
-/* What a seal is bound to: the key's id and the purpose. */
-static size_t bind(uint8_t id, const char *purpose, uint8_t out[static 1 + LONGEST_PURPOSE])
-{
-    size_t len = strlen(purpose);
-
-    if (len > LONGEST_PURPOSE)
-        abort(); /* purposes are constants of the program */
-    out[0] = id;
-    memcpy(out + 1, purpose, len);
-    return 1 + len;
-}
-
 void tg_seal(const struct tg_keyring *ring, const char *purpose, struct tg_text plain, uint8_t *out)
 {
-    uint8_t bound[1 + LONGEST_PURPOSE];
-    size_t bound_len = bind(ring->keys[0].id, purpose, bound);
-
     out[0] = ring->keys[0].id;
     tg_random(out + 1, NONCE);
-    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, (const unsigned char *)plain.base, plain.len, bound,
-                                               bound_len, NULL, out + 1, ring->keys[0].bytes);
+    crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, (const unsigned char *)plain.base, plain.len,
+                                               (const unsigned char *)purpose, strlen(purpose), NULL, out + 1, ring->keys[0].bytes);
 }
 
 int tg_unseal(const struct tg_keyring *ring, const char *purpose, struct tg_text sealed, uint8_t *out, size_t *len)
 {
     const uint8_t *bytes = (const uint8_t *)sealed.base;
-    uint8_t bound[1 + LONGEST_PURPOSE];
 
     if (sealed.len < TG_SEALED(0))
         return TG_SEAL_BROKEN;
     for (size_t i = 0; i < ring->count; i++) {
         if (ring->keys[i].id != bytes[0])
             continue;
-        size_t bound_len = bind(bytes[0], purpose, bound);
-
-        if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE, bound,
-                                                       bound_len, bytes + 1, ring->keys[i].bytes) != 0)
+        if (crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, bytes + 1 + NONCE, sealed.len - 1 - NONCE,
+                                                       (const unsigned char *)purpose, strlen(purpose), bytes + 1,
+                                                       ring->keys[i].bytes) != 0)
             return TG_SEAL_BROKEN;
         *len = sealed.len - TG_SEALED(0);
         return 0;

@@ -45,6 +45,7 @@ static void what_was_written_is_read_up_to_the_limit(void **state)
     tg_string_add(&out, TG_TEXT("before "));
     assert_int_equal(tg_file_read(path, 3, &out), TG_FILE_TOO_LARGE);
     assert_string_equal(out.base, "before ");
+    assert_int_equal(out.len, 7);
     assert_int_equal(tg_file_read(path, 4, &out), 0);
     assert_true(tg_text_same(tg_string_text(&out), TG_TEXT("before a\0b\n")));
 
@@ -55,6 +56,8 @@ static void what_was_written_is_read_up_to_the_limit(void **state)
     assert_int_equal(tg_file_read(path, 1 << 20, &out), 0);
     assert_true(tg_text_same(tg_string_text(&out), tg_string_text(&large)));
     assert_int_equal(tg_file_read(path, 99999, &out), TG_FILE_TOO_LARGE);
+    assert_int_equal(out.len, large.len);
+    assert_int_equal(strlen(out.base), large.len);
 }
 
 static void nothing_is_left_beside_a_file(void **state)

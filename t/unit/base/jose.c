@@ -1,4 +1,6 @@
 #include "test.h"
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <stdlib.h>
 #include "base/jose.h"
 #include "base/result.h"
@@ -155,6 +157,58 @@ static void the_token_does_not_choose_the_algorithm(void **state)
     expect_invalid(huge);
 }
 
+/* A token that our key signed as RS256, whatever its header says. */
+static char *sign_under(const char *header)
+{
+    TG_FREED char *text = with_header(header, ".e30");
+    unsigned char signature[256];
+    char encoded[TG_BASE64(sizeof(signature))];
+    size_t len = sizeof(signature);
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+
+    assert_int_equal(EVP_DigestSignInit(digest, NULL, EVP_sha256(), NULL, key), 1);
+    assert_int_equal(EVP_DigestSign(digest, signature, &len, (unsigned char *)text, strlen(text)), 1);
+    EVP_MD_CTX_free(digest);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    tg_base64url(signature, len, encoded);
+    return tg_format("%s.%s", text, encoded);
+}
+
+static void a_header_must_say_what_the_signature_is(void **state)
+{
+    static const char *const headers[] = {"{\"alg\":\"RS512\"}", "{\"alg\":\"none\"}", "{\"typ\":\"JWT\"}",
+                                          "{\"alg\":\"RS256\",\"crit\":[\"exp\"]}"};
+    TG_FREED char *good = sign_under("{\"alg\":\"RS256\"}");
+    json_t *claims = NULL;
+
+    assert_int_equal(tg_jose_verify(pem, tg_text(good), &claims), 0);
+    json_decref(claims);
+    for (size_t i = 0; i < tg_count(headers); i++) {
+        TG_FREED char *token = sign_under(headers[i]);
+
+        expect_invalid(token);
+    }
+}
+
+/* Without a terminator behind it, so that reading on is seen by the address sanitizer. */
+static void half_a_token_is_invalid(void **state)
+{
+    TG_FREED char *token = sign(pem, "JWT");
+    size_t header = strcspn(token, "."), payload = header + 1 + strcspn(token + header + 1, ".");
+    size_t lengths[] = {header, header + 1, payload, payload + 1};
+
+    for (size_t i = 0; i < tg_count(lengths); i++) {
+        TG_FREED char *half = tg_alloc(lengths[i]);
+        json_t *claims = NULL;
+
+        memcpy(half, token, lengths[i]);
+        assert_int_equal(tg_jose_verify(pem, tg_text_n(half, lengths[i]), &claims), TG_JOSE_INVALID);
+    }
+}
+
 static void what_is_no_key_does_not_work(void **state)
 {
     char thumbprint[TG_TOKEN];
@@ -173,6 +227,8 @@ int main(void)
         cmocka_unit_test(a_signed_token_is_verified),
         cmocka_unit_test(a_token_that_was_touched_is_invalid),
         cmocka_unit_test(the_token_does_not_choose_the_algorithm),
+        cmocka_unit_test(a_header_must_say_what_the_signature_is),
+        cmocka_unit_test(half_a_token_is_invalid),
         cmocka_unit_test(what_is_no_key_does_not_work),
     };
 

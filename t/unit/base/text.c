@@ -81,6 +81,9 @@ static void a_string_grows_and_stays_terminated(void **state)
         assert_int_equal(strlen(s.base), s.len);
     }
     assert_int_equal(s.len, 10 * 2 + 90 * 3 + 900 * 4);
+    s.len = 0;
+    tg_string_add(&s, TG_TEXT("new"));
+    assert_string_equal(s.base, "new");
 }
 
 static void percent_encoding_goes_both_ways(void **state)
