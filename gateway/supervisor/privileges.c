@@ -81,6 +81,29 @@ int tg_privileges_become_binder(const char *user)
     return keep_capabilities(bind_low, (int)tg_count(bind_low));
 }
 
+int tg_privileges_wear(const char *user)
+{
+    struct passwd entry;
+    char buffer[16384];
+
+    if (stays(user))
+        return 0;
+    if (tg_try(find_user(user, &entry, buffer, sizeof(buffer))) > 0)
+        return TG_FAILED;
+    if (initgroups(user, entry.pw_gid) != 0 || setegid(entry.pw_gid) != 0 || seteuid(entry.pw_uid) != 0)
+        return tg_fail_errno("cannot act as the user \"%s\"", user);
+    return 0;
+}
+
+int tg_privileges_take_off(void)
+{
+    if (getuid() != 0 || geteuid() == 0)
+        return 0;
+    if (seteuid(0) != 0 || setegid(0) != 0 || setgroups(0, NULL) != 0)
+        return tg_fail_errno("cannot become root again");
+    return 0;
+}
+
 int tg_privileges_drop(void)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
@@ -92,12 +115,12 @@ int tg_privileges_drop(void)
     return keep_capabilities(NULL, 0);
 }
 
-int tg_privileges_directory(const char *path, const char *user)
+int tg_privileges_directory(const char *path, mode_t mode, const char *user)
 {
     struct passwd entry;
     char buffer[16384];
 
-    if (mkdir(path, 0750) != 0)
+    if (mkdir(path, mode) != 0)
         return errno == EEXIST ? 0 : tg_fail_errno("cannot make the directory %s", path);
     if (stays(user))
         return 0;

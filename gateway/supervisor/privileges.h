@@ -16,10 +16,14 @@ int tg_privileges_become(const char *user);
 /* The same, but keeps CAP_NET_BIND_SERVICE (and nothing else). */
 int tg_privileges_become_binder(const char *user);
 
+/* As root, for a while: files are opened, and made, as the user's. take_off becomes root again. */
+int tg_privileges_wear(const char *user);
+int tg_privileges_take_off(void);
+
 /* In a child, before exec: no capability stays, none can come back. root itself stays what it is: it was configured so. */
 int tg_privileges_drop(void);
 
-/* Makes the directory when there is none (mode 0750), and as root gives the new one to the user. */
-int tg_privileges_directory(const char *path, const char *user);
+/* Makes the directory when there is none , and as root gives the new one to the user. */
+int tg_privileges_directory(const char *path, mode_t mode, const char *user);
 
 #endif

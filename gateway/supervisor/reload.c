@@ -105,9 +105,12 @@ static int settle(struct tg_supervisor *s, const struct tg_plan *plan)
         return tg_fail("%s prepare did not name a run directory", s->options->program);
     snprintf(s->run, sizeof(s->run), "%s", plan->run);
     snprintf(s->user, sizeof(s->user), "%s", plan->user);
-    tg_try(tg_privileges_directory(s->run, s->user));
+    tg_try(tg_privileges_directory(s->run, 0750, s->user));
     if (tg_privileges_become_binder(s->user) != 0)
         return TG_FAILED;
+    if (access(s->options->config, R_OK) != 0)
+        tg_log(TG_LOG_WARN, "config-unreadable", "file", s->options->config, "user", s->user, "why", "reloads will fail", "do",
+               "let the service user read the file (chgrp, chmod 640)", NULL);
     return lock_run(s);
 }
 

@@ -1,0 +1,154 @@
+#include "jobs/jobs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "store/grant.h"
+#include "store/instance.h"
+#include "store/session.h"
+
+enum { ROWS = 1000, CREDENTIAL_DAYS = 30, LONGEST_SLEEP_MS = 60 * 1000 };
+
+static int prune_grants(struct tg_jobs *jobs);
+static int prune_sessions(struct tg_jobs *jobs);
+static int prune_credentials(struct tg_jobs *jobs);
+static int prune_changes(struct tg_jobs *jobs);
+
+/* Rows go a thousand at a time: a sign-in never waits long behind one of these. */
+static const struct timer {
+    const char *name;
+    int64_t every_s;
+    int (*run)(struct tg_jobs *jobs);
+} timers[] = {
+    {"prune-grants", 10, prune_grants},
+    {"prune-sessions", 60, prune_sessions},
+    {"prune-credentials", 300, prune_credentials},
+    {"prune-changes", 600, prune_changes},
+};
+
+struct ran {
+    int64_t due_ms;  /* monotonic; 0: at once */
+    int64_t last_s;  /* 0: not yet */
+    int64_t count, failures;
+};
+
+struct tg_jobs {
+    struct tg_jobs_options options;
+    struct tg_store store;
+    int lock; /* -1: no lease */
+    struct ran ran[tg_count(timers)];
+};
+
+static int prune_grants(struct tg_jobs *jobs)
+{
+    return tg_grant_prune(&jobs->store, tg_now_s(), ROWS);
+}
+
+static int prune_sessions(struct tg_jobs *jobs)
+{
+    return tg_session_prune(&jobs->store, tg_now_s() - jobs->options.session_idle_s, ROWS);
+}
+
+static int prune_credentials(struct tg_jobs *jobs)
+{
+    return tg_credential_prune(&jobs->store, tg_now_s() - CREDENTIAL_DAYS * 86400, ROWS);
+}
+
+static int prune_changes(struct tg_jobs *jobs)
+{
+    return tg_change_prune(&jobs->store, tg_now_s());
+}
+
+int tg_jobs_new(const struct tg_jobs_options *options, struct tg_jobs **out)
+{
+    struct tg_jobs *jobs = tg_alloc(sizeof(*jobs));
+
+    jobs->options = *options;
+    jobs->lock = -1;
+    int result = tg_store_open(options->state, &jobs->store);
+    if (result == 0) {
+        *out = jobs;
+        return 0;
+    }
+    free(jobs);
+    if (result == TG_STORE_ABSENT)
+        return tg_fail("there is no database in %s", options->state);
+    return TG_FAILED; /* of another schema: tg_failure() names both */
+}
+
+void tg_jobs_free(struct tg_jobs *jobs)
+{
+    if (jobs == NULL)
+        return;
+    tg_store_close(&jobs->store);
+    if (jobs->lock >= 0)
+        close(jobs->lock);
+    free(jobs);
+}
+
+int tg_jobs_lease(struct tg_jobs *jobs)
+{
+    TG_FREED char *path = tg_format("%s/jobs.lock", jobs->options.state);
+    TG_CLOSED int fd = -1;
+
+    if (jobs->lock >= 0)
+        return 0;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return tg_fail_errno("cannot open %s", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? TG_JOBS_HELD : tg_fail_errno("cannot lock %s", path);
+    jobs->lock = fd;
+    fd = -1;
+    return 0;
+}
+
+static void run_timer(struct tg_jobs *jobs, const struct timer *timer, struct ran *ran)
+{
+    int result = timer->run(jobs);
+
+    ran->due_ms = tg_monotonic_ms() + timer->every_s * 1000;
+    ran->last_s = tg_now_s();
+    ran->count++;
+    if (result >= 0)
+        return;
+    ran->failures++;
+    tg_log(TG_LOG_WARN, "job-failed", "job", timer->name, "why", result == TG_BUSY ? "the database was locked for too long" : tg_failure(), NULL);
+}
+
+int64_t tg_jobs_turn(struct tg_jobs *jobs)
+{
+    int64_t next_ms = tg_monotonic_ms() + LONGEST_SLEEP_MS;
+
+    for (size_t i = 0; i < tg_count(timers); i++) {
+        if (tg_monotonic_ms() >= jobs->ran[i].due_ms)
+            run_timer(jobs, &timers[i], &jobs->ran[i]);
+        if (jobs->ran[i].due_ms < next_ms)
+            next_ms = jobs->ran[i].due_ms;
+    }
+    int64_t left_ms = next_ms - tg_monotonic_ms();
+    return left_ms > 0 ? left_ms : 0;
+}
+
+void tg_jobs_status(const struct tg_jobs *jobs, struct tg_string *out)
+{
+    TG_JSON *json = json_pack("{s:b, s:o}", "lease", jobs->lock >= 0, "timers", json_array());
+    json_t *list = json_object_get(json, "timers");
+
+    for (size_t i = 0; i < tg_count(timers); i++) {
+        const struct ran *ran = &jobs->ran[i];
+        char when[TG_TIME_ISO];
+        json_t *one = json_pack("{s:s, s:I, s:I}", "name", timers[i].name, "runs", (json_int_t)ran->count, "failures",
+                                (json_int_t)ran->failures);
+
+        tg_time_iso(ran->last_s, when);
+        if (ran->last_s != 0)
+            json_object_set_new(one, "last_at", json_string(when));
+        json_array_append_new(list, one);
+    }
+    tg_json_add(out, json);
+}
