@@ -1,11 +1,11 @@
 /*
  * conf.h - configuration keys as data
  *
- * A section of the configuration file is a C struct and a const table of its keys. The same table reads the file, checks it, prints the
- * commented example and the reference. All errors are collected, none stops the reading:
+ * A section of the configuration file is a C struct and a const table of its keys. The same table reads the file, checks it,
+ * prints the commented example and the reference. All errors are collected, none stops the reading:
  *
- *   teagate.yaml:12: code-ttl: "5" is not a time from 10s to 10m, as in 90, 15m or 2h (how long a code may wait to be redeemed)
- *   teagate.yaml:14: code-tll: no such key; did you mean code-ttl?
+ *   teagate.yaml:12: oidc.code-ttl: "5" is not a time from 10s to 10m, as in 90, 15m or 2h (how long a code may wait)
+ *   teagate.yaml:14: oidc.code-tll: no such key; did you mean oidc.code-ttl?
  *
  * Used at start-up by one thread. Values live as long as the struct tg_conf_file.
  */
@@ -51,12 +51,14 @@ struct tg_key {
     enum tg_key_type type;
     size_t offset;
     const char *initial;            /* as it would be written, a TG_LIST in brackets; NULL: no default (zero, NULL, no items) */
-    int64_t min, max;               /* TG_NUMBER, TG_SECONDS, TG_BYTES; both 0: no limit but being positive */
+    int64_t min, max;               /* TG_NUMBER, TG_SECONDS, TG_BYTES; both 0: no limit but being above 0;
+                                       max below min, or INT64_MAX: no upper limit */
     const char *const *choices;     /* TG_CHOICE; NULL-terminated */
     enum tg_key_type item_type;     /* TG_LIST */
     size_t item_size;               /* TG_SECTIONS */
     const struct tg_key *keys;      /* TG_SECTION, TG_SECTIONS; ends with a NULL name */
-    bool required;                  /* of a TG_SECTIONS: at least one; means nothing for a TG_SECTION, whose keys say it themselves */
+    bool required;                  /* TG_LIST, TG_SECTIONS: at least one item. Not for a TG_SECTION: its keys say it, and theirs
+                                       are wanted even when the whole section is absent */
     const char *example;            /* printed in the commented example when there is no default */
     const char *help;               /* one sentence without a full stop, lower case: "how long a code may wait to be redeemed" */
 };
@@ -76,10 +78,12 @@ struct tg_conf_file {
 void tg_conf_read(struct tg_conf_file *file, const char *path, struct tg_text text, const struct tg_key *keys, void *values);
 void tg_conf_done(struct tg_conf_file *file);
 
-/* For checks that look at more than one key: adds a line at the place where the field was set (or where its section stands), with its
-   path before the text: "teagate.yaml:12: oidc.issuer: TEXT". field: address of the value inside the struct that was read. */
-void tg_conf_error_at(struct tg_conf_file *file, const void *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void tg_conf_warn_at(struct tg_conf_file *file, const void *field, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* For checks that look at more than one key: adds a line at the place where the field was set (or where its section stands),
+   with its path before the text: "teagate.yaml:12: oidc.issuer: TEXT". field: address of the value inside the struct that was read. */
+void tg_conf_error_at(struct tg_conf_file *file, const void *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void tg_conf_warn_at(struct tg_conf_file *file, const void *field, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The commented example (YAML) and the reference (Markdown) of a table. */
 void tg_conf_print_example(struct tg_string *out, const struct tg_key *keys);

@@ -40,7 +40,7 @@ size_t tg_conf_value_size(enum tg_key_type type);
 
 /* "a time from 10s to 10m, as in 90, 15m or 2h" */
 const char *tg_conf_expected(struct tg_arena *arena, const struct tg_key *key);
-/* "10s to 10m", "a, b or c"; "" when there are none. */
+/* "10s to 10m", "at least 5", "a, b or c"; "" when there are none. */
 const char *tg_conf_limits(struct tg_arena *arena, const struct tg_key *key);
 /* The key of a list's items. */
 struct tg_key tg_conf_item_key(const struct tg_key *list);

@@ -90,10 +90,9 @@ static void add_help(struct tg_string *out, const struct tg_key *key, int indent
 {
     struct tg_arena arena = {NULL};
     const char *limits = tg_conf_limits(&arena, key);
-    bool is_choice = key->type == TG_CHOICE || (key->type == TG_LIST && key->item_type == TG_CHOICE);
-    char *text = tg_arena_format(&arena, "%s%s%s%s%s%s", key->help, limits[0] != '\0' ? " (" : "",
-                                 limits[0] == '\0' || is_choice ? "" : key->max < key->min ? "" : "from ", limits,
-                                 limits[0] != '\0' ? ")" : "", key->required ? "; required" : "");
+    bool is_range = strstr(limits, " to ") != NULL && key->choices == NULL;
+    char *text = tg_arena_format(&arena, "%s%s%s%s%s%s", key->help, limits[0] != '\0' ? " (" : "", is_range ? "from " : "",
+                                 limits, limits[0] != '\0' ? ")" : "", key->required ? "; required" : "");
 
     text[0] = (char)toupper((unsigned char)text[0]);
     add_comment(out, indent, tg_arena_format(&arena, "%s.", text));
@@ -107,9 +106,9 @@ static void print_parts(struct tg_string *out, const struct tg_key *key, int ind
     bool is_list = key->type == TG_SECTIONS;
     bool is_out = is_commented || (is_list && !key->required); /* a section without keys in it reads well */
 
-    tg_string_addf(out, "%s%*s%s:\n", is_out ? "#" : "", indent, "", key->name);
+    tg_string_addf(out, "%*s%s%s:\n", indent, "", is_out ? "#" : "", key->name);
     if (is_list)
-        tg_string_addf(out, "%s%*s-\n", is_out ? "#" : "", indent + 2, "");
+        tg_string_addf(out, "%*s%s-\n", indent + 2, "", is_out ? "#" : "");
     print_keys(out, key->keys, indent + (is_list ? 4 : 2), is_out);
 }
 
@@ -123,7 +122,7 @@ static void print_keys(struct tg_string *out, const struct tg_key *keys, int ind
             print_parts(out, key, indent, is_commented);
             continue;
         }
-        tg_string_addf(out, "%s%*s%s: ", is_commented || !key->required ? "#" : "", indent, "", key->name);
+        tg_string_addf(out, "%*s%s%s: ", indent, "", is_commented || !key->required ? "#" : "", key->name);
         add_sample(out, key);
         tg_string_add(out, TG_TEXT("\n"));
     }

@@ -72,7 +72,8 @@ static bool advance(struct builder *b)
 static bool refuse_extras(struct builder *b, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor != NULL)
-        tg_conf_report(b->file, line_of(&b->event), NULL, "anchors (&name) have no place here; write the value where it is needed");
+        tg_conf_report(b->file, line_of(&b->event), NULL,
+                       "anchors (&name) have no place here; write the value where it is needed");
     if (tag != NULL)
         tg_conf_report(b->file, line_of(&b->event), NULL, "tags (!name) have no place here; write the plain value");
     return anchor != NULL || tag != NULL;

@@ -46,12 +46,15 @@ static bool read_amount(const struct unit *units, struct tg_text text, int64_t *
     return tg_text_number(text, &amount) && !__builtin_mul_overflow(amount, factor, out);
 }
 
+static bool has_upper(const struct tg_key *key)
+{
+    return (key->min != 0 || key->max != 0) && key->max >= key->min && key->max != INT64_MAX;
+}
+
 static bool read_number(const struct tg_key *key, struct tg_text text, int64_t *out)
 {
     bool is_negative = key->type == TG_NUMBER && key->min < 0 && tg_text_starts(text, "-");
-    bool has_limits = key->min != 0 || key->max != 0;
-    bool has_upper = has_limits && key->max >= key->min;
-    int64_t least = has_limits ? key->min : 1;
+    int64_t least = key->min != 0 || key->max != 0 ? key->min : 1;
     int64_t value;
 
     if (is_negative)
@@ -60,7 +63,7 @@ static bool read_number(const struct tg_key *key, struct tg_text text, int64_t *
         return false;
     if (is_negative)
         value = -value;
-    if (value < least || (has_upper && value > key->max))
+    if (value < least || (has_upper(key) && value > key->max))
         return false;
     *out = value;
     return true;
@@ -379,9 +382,9 @@ const char *tg_conf_limits(struct tg_arena *arena, const struct tg_key *key)
 
     if (type == TG_CHOICE)
         return join_choices(arena, key->choices);
-    if ((type != TG_NUMBER && type != TG_SECONDS && type != TG_BYTES) || (key->min == 0 && key->max == 0))
+    if ((type != TG_NUMBER && type != TG_SECONDS && type != TG_BYTES) || (key->min == 0 && (key->max == 0 || !has_upper(key))))
         return "";
-    if (key->max < key->min)
+    if (!has_upper(key))
         return tg_arena_format(arena, "at least %s", print_amount(arena, units, key->min));
     return tg_arena_format(arena, "%s to %s", print_amount(arena, units, key->min), print_amount(arena, units, key->max));
 }
@@ -392,8 +395,8 @@ static const char *with_limits(struct tg_arena *arena, const struct tg_key *key,
     const char *limits = tg_conf_limits(arena, key);
 
     if (limits[0] == '\0')
-        return tg_arena_format(arena, "%s above 0", noun);
-    return tg_arena_format(arena, "%s %s %s", noun, key->max < key->min ? "of" : "from", limits);
+        return key->max == 0 ? tg_arena_format(arena, "%s above 0", noun) : noun;
+    return tg_arena_format(arena, "%s %s %s", noun, has_upper(key) ? "from" : "of", limits);
 }
 
 const char *tg_conf_expected(struct tg_arena *arena, const struct tg_key *key)

@@ -17,8 +17,8 @@ static void add_words(struct tg_string *out, const struct sample *s)
     for (size_t i = 0; i < s->ports.count; i++)
         tg_string_addf(out, "= ports[%zu] %lld\n", i, (long long)ports[i]);
     for (size_t i = 0; i < s->addresses.count; i++)
-        tg_string_addf(out, "= addresses[%zu] %s %d %s\n", i, addresses[i].host != NULL ? addresses[i].host : "*", addresses[i].port,
-                       addresses[i].path != NULL ? addresses[i].path : "-");
+        tg_string_addf(out, "= addresses[%zu] %s %d %s\n", i, addresses[i].host != NULL ? addresses[i].host : "*",
+                       addresses[i].port, addresses[i].path != NULL ? addresses[i].path : "-");
     for (size_t i = 0; i < s->servers.count; i++)
         tg_string_addf(out, "= servers[%zu] %s %lld\n", i, servers[i].name, (long long)servers[i].weight);
 }
@@ -32,8 +32,9 @@ static void add_values(struct tg_string *out, const struct sample *s)
 {
     tg_string_addf(out, "= title %s\n= file %s\n= site %s\n= host %s\n= zone %s\n", or_none(s->title), or_none(s->file),
                    or_none(s->site), or_none(s->host), or_none(s->zone));
-    tg_string_addf(out, "= quick %d\n= threads %lld\n= shift %lld\n= body %lld\n= any %lld\n= level %d\n", s->quick,
-                   (long long)s->threads, (long long)s->shift, (long long)s->body, (long long)s->any, s->level);
+    tg_string_addf(out, "= quick %d\n= threads %lld\n= shift %lld\n= body %lld\n= any %lld\n= most %lld\n= level %d\n", s->quick,
+                   (long long)s->threads, (long long)s->shift, (long long)s->body, (long long)s->any,
+                   (long long)s->most, s->level);
     tg_string_addf(out, "= listen %s %d\n", or_none(s->listen.host), s->listen.port);
     tg_string_addf(out, "= oidc %s %lld %lld\n", or_none(s->oidc.issuer), (long long)s->oidc.code_ttl_s,
                    (long long)s->oidc.keys.keep);
@@ -104,7 +105,7 @@ static void the_printed_example_reads_back_without_errors(void **state)
     struct sample sample;
 
     tg_conf_print_example(&text, sample_keys);
-    assert_non_null(strstr(text.base, "# How long a code may wait to be redeemed (from 10s to 10m).\n#  code-ttl: 60\n"));
+    assert_non_null(strstr(text.base, "# How long a code may wait to be redeemed (from 10s to 10m).\n  #code-ttl: 60\n"));
     assert_non_null(strstr(text.base, "\n  issuer: https://auth.example.net\n"));
     read_sample(&file, text.base, &sample);
     assert_string_equal(tg_string_text(&file.errors).base, "");
@@ -123,9 +124,14 @@ static void the_example_reads_back_when_all_keys_are_uncommented(void **state)
     struct tg_text rest = tg_string_text(&text);
     while (rest.base != NULL) {
         struct tg_text line = tg_text_cut(&rest, '\n');
-        bool is_key = line.len > 1 && line.base[0] == '#' && (line.base[1] != ' ' || line.base[2] == ' ');
+        size_t indent = 0;
 
-        tg_string_addf(&all, "%.*s\n", (int)line.len - is_key, line.base + is_key);
+        while (indent < line.len && line.base[indent] == ' ')
+            indent++;
+        bool is_out = indent < line.len && line.base[indent] == '#' && line.base[indent + 1] != ' ';
+        tg_string_add(&all, tg_text_n(line.base, indent));
+        tg_string_add(&all, tg_text_n(line.base + indent + is_out, line.len - indent - is_out));
+        tg_string_add(&all, TG_TEXT("\n"));
     }
     read_sample(&file, all.base, &sample);
     assert_string_equal(tg_string_text(&file.errors).base, "");

@@ -22,7 +22,7 @@ struct sample_server {
 struct sample {
     const char *title, *file, *site, *host, *zone;
     bool quick;
-    int64_t threads, shift, body, any;
+    int64_t threads, shift, body, any, most, wait_s;
     int level;
     struct tg_address listen;
     struct tg_conf_list words, ports, addresses, servers;
@@ -63,13 +63,15 @@ static const struct tg_key sample_keys[] = {
     {"shift", TG_NUMBER, offsetof(struct sample, shift), .initial = "-3", .min = -10, .max = 10, .help = "a number below zero"},
     {"body", TG_BYTES, offsetof(struct sample, body), .initial = "1m", .min = 4096, .max = 1 << 30, .help = "the largest body"},
     {"any", TG_NUMBER, offsetof(struct sample, any), .help = "a number without limits"},
+    {"most", TG_BYTES, offsetof(struct sample, most), .initial = "0", .min = 0, .max = INT64_MAX, .help = "a size; 0 is none"},
+    {"wait", TG_SECONDS, offsetof(struct sample, wait_s), .min = 5, .help = "a time without an upper limit"},
     {"level", TG_CHOICE, offsetof(struct sample, level), .initial = "notice", .choices = sample_levels, .help = "what remains"},
     {"listen", TG_ADDRESS, offsetof(struct sample, listen), .initial = "[::1]:8443", .help = "where to listen"},
     {"words", TG_LIST, offsetof(struct sample, words), .item_type = TG_STRING_KEY, .initial = "[one, two]", .help = "some words"},
     {"ports", TG_LIST, offsetof(struct sample, ports), .item_type = TG_NUMBER, .min = 1, .max = 65535, .help = "some ports"},
     {"addresses", TG_LIST, offsetof(struct sample, addresses), .item_type = TG_ADDRESS, .help = "some addresses"},
-    {"servers", TG_SECTIONS, offsetof(struct sample, servers), .item_size = sizeof(struct sample_server), .keys = sample_server_keys,
-     .help = "the servers behind"},
+    {"servers", TG_SECTIONS, offsetof(struct sample, servers), .item_size = sizeof(struct sample_server),
+     .keys = sample_server_keys, .help = "the servers behind"},
     {"oidc", TG_SECTION, offsetof(struct sample, oidc), .keys = sample_oidc_keys, .help = "the provider"},
     {NULL},
 };

@@ -46,10 +46,10 @@ static void a_key_is_pkcs8_and_its_jwk_public(void **state)
 static void a_thumbprint_is_made_of_the_required_members(void **state)
 {
     static const struct tg_text members = TG_TEXT(
-        "{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tS"
-        "oc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb"
-        "9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8a"
-        "wapJzKnqDKgw\"}");
+        "{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7"
+        "aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Q"
+        "vzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XP"
+        "ksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw\"}");
     uint8_t digest[TG_DIGEST];
     char thumbprint[TG_TOKEN], ours[TG_TOKEN];
     json_t *jwk = NULL;
@@ -58,7 +58,8 @@ static void a_thumbprint_is_made_of_the_required_members(void **state)
     tg_base64url(digest, sizeof(digest), thumbprint);
     assert_string_equal(thumbprint, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
     assert_int_equal(tg_jose_jwk(pem, "k", &jwk), 0);
-    TG_FREED char *text = tg_format("{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"%s\"}", json_string_value(json_object_get(jwk, "n")));
+    TG_FREED char *text = tg_format("{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\"%s\"}",
+                                    json_string_value(json_object_get(jwk, "n")));
     tg_digest(tg_text(text), digest);
     tg_base64url(digest, sizeof(digest), thumbprint);
     assert_int_equal(tg_jose_thumbprint(pem, ours), 0);
@@ -68,7 +69,8 @@ static void a_thumbprint_is_made_of_the_required_members(void **state)
 
 static char *sign(const char *key, const char *typ)
 {
-    json_t *claims = json_pack("{s:s, s:I, s:[s, s]}", "iss", "https://auth.example", "exp", (json_int_t)4102444800, "groups", "a", "b");
+    json_t *claims = json_pack("{s:s, s:I, s:[s, s]}", "iss", "https://auth.example", "exp", (json_int_t)4102444800, "groups",
+                               "a", "b");
     char *token = NULL;
 
     assert_int_equal(tg_jose_sign(key, "kid-1", typ, claims, &token), 0);
@@ -138,8 +140,8 @@ static char *with_header(const char *header, const char *rest)
 
 static void the_token_does_not_choose_the_algorithm(void **state)
 {
-    static const char *const headers[] = {"{\"alg\":\"none\"}", "{\"alg\":\"HS256\"}", "{\"alg\":\"RS512\"}", "{}", "[]", "{\"alg\":5}",
-                                          "{\"alg\":\"RS256\",\"alg\":\"none\"}"};
+    static const char *const headers[] = {"{\"alg\":\"none\"}", "{\"alg\":\"HS256\"}", "{\"alg\":\"RS512\"}", "{}", "[]",
+                                          "{\"alg\":5}", "{\"alg\":\"RS256\",\"alg\":\"none\"}"};
     TG_FREED char *token = sign(pem, "JWT");
 
     for (size_t i = 0; i < tg_count(headers); i++) {

@@ -12,8 +12,10 @@ static void members_are_read_by_their_type(void **state)
     bool flag = false;
     const json_t *part = NULL;
 
-    assert_int_equal(tg_json_parse(TG_TEXT("{\"t\":\"a\\u00e4\",\"i\":-9007199254740993,\"b\":true,\"o\":{\"x\":1},\"a\":[1,2],\"n\":null}"),
-                                   &json), 0);
+    assert_int_equal(tg_json_parse(TG_TEXT("{\"t\":\"a\\u00e4\",\"i\":-9007199254740993,\"b\":true,\"o\":{\"x\":1},"
+                                           "\"a\":[1,2],\"n\":null}"),
+                                   &json),
+                     0);
     assert_int_equal(tg_json_text(json, "t", 3, &arena, &text), 0);
     assert_string_equal(text.base, "a\xc3\xa4");
     assert_int_equal(tg_json_int(json, "i", &number), 0);
@@ -83,7 +85,8 @@ static void nesting_has_a_limit(void **state)
     memset(text, '[', TG_JSON_DEPTH + 1);
     memset(text + TG_JSON_DEPTH + 1, ']', TG_JSON_DEPTH + 1);
     assert_int_equal(tg_json_parse(tg_text_n(text, sizeof(text)), &json), TG_JSON_MALFORMED);
-    assert_int_equal(tg_json_parse(TG_TEXT("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"]"), &json), 0); /* texts do not count */
+    /* texts do not count */
+    assert_int_equal(tg_json_parse(TG_TEXT("[\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[[\"]"), &json), 0);
     json_decref(json);
 }
 

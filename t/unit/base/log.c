@@ -15,7 +15,8 @@ static void keep_line(const char *line, size_t len)
 
 static void a_line_is_time_level_event_and_pairs(void **state)
 {
-    tg_log(TG_LOG_WARN, "upstream-unreachable", "instance", "code.example", "why", "connection refused", "left-out", NULL, "n", "5", NULL);
+    tg_log(TG_LOG_WARN, "upstream-unreachable", "instance", "code.example", "why", "connection refused", "left-out",
+           NULL, "n", "5", NULL);
     assert_int_equal(line_seen[4], '-');
     assert_int_equal(line_seen[19], 'Z');
     assert_string_equal(line_seen + 20, " warn upstream-unreachable instance=code.example why=\"connection refused\" n=5\n");

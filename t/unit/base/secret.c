@@ -132,8 +132,8 @@ static void a_ring_that_others_can_read_is_refused(void **state)
 static void a_damaged_ring_is_refused(void **state)
 {
 #define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-    static const char *const damaged[] = {"", "# none\n", "0 abc\n", "0 " HEX "00\n", "0 " HEX "\n0 " HEX "\n", "256 " HEX "\n", HEX "\n",
-                                          "0 " HEX "\n1 " HEX "\n2 " HEX "\n3 " HEX "\n4 " HEX "\n", "x " HEX "\n"};
+    static const char *const damaged[] = {"", "# none\n", "0 abc\n", "0 " HEX "00\n", "0 " HEX "\n0 " HEX "\n", "256 " HEX "\n",
+                                          HEX "\n", "0 " HEX "\n1 " HEX "\n2 " HEX "\n3 " HEX "\n4 " HEX "\n", "x " HEX "\n"};
     struct tg_keyring ring;
 
     for (size_t i = 0; i < tg_count(damaged); i++) {

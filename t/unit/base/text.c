@@ -105,8 +105,8 @@ static void percent_encoding_goes_both_ways(void **state)
 
 static void decoding_knows_forms_and_refuses_the_malformed(void **state)
 {
-    static const struct tg_text malformed[] = {TG_TEXT("%"), TG_TEXT("%4"), TG_TEXT("a%4"), TG_TEXT("%zz"), TG_TEXT("%4g"), TG_TEXT("%-1"),
-                                               TG_TEXT("%00"), TG_TEXT("a\0b"), TG_TEXT("%%41")};
+    static const struct tg_text malformed[] = {TG_TEXT("%"), TG_TEXT("%4"), TG_TEXT("a%4"), TG_TEXT("%zz"), TG_TEXT("%4g"),
+                                               TG_TEXT("%-1"), TG_TEXT("%00"), TG_TEXT("a\0b"), TG_TEXT("%%41")};
     struct tg_arena arena = {NULL};
     struct tg_text out;
 
