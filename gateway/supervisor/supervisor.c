@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -212,6 +213,17 @@ static int catch_signals(struct tg_supervisor *s)
     return 0;
 }
 
+/* As many connections as the system lets us have; the children get the same. */
+static void raise_limits(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 struct waiting {
     struct pollfd fds[2 + TG_COMMANDS + 256]; /* what does not fit is seen by its signal or the next turn */
     size_t count;
@@ -308,6 +320,7 @@ int tg_supervisor_run(const struct tg_supervisor_options *options, struct tg_str
     for (size_t i = 0; i < TG_COMMANDS; i++)
         s.commands[i].fd = -1;
     tg_try(catch_signals(&s));
+    raise_limits();
     turn_keys(&s);
     tg_reload_begin(&s);
     while (!s.is_over) {
