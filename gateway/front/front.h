@@ -9,11 +9,18 @@
 #include "base/secret.h"
 #include "gitea/gitea_conf.h"
 #include "http/call.h"
+#include "http/metrics.h"
 #include "http/server.h"
 #include "http/template.h"
 #include "subscription/standing.h"
 
-/* What the front needs; immutable in a process. */
+/* tg_host.feature of a host of kind TG_HOST_GITEA. */
+struct tg_front_host {
+    const struct tg_gitea_conf *conf;
+    size_t index;                           /* counted from 0 over the hosts of that kind */
+};
+
+/* What the front needs; immutable in a process. What it points at lives as long as the front. */
 struct tg_front_options {
     const struct tg_host *hosts;            /* all host names of the HTTPS listeners */
     size_t host_count;
@@ -25,6 +32,7 @@ struct tg_front_options {
 };
 
 struct tg_front;
+/* Fails when two hosts have one name, or an upstream is no address. */
 int tg_front_new(const struct tg_front_options *options, struct tg_front **front);
 void tg_front_free(struct tg_front *front);
 
@@ -44,9 +52,17 @@ enum tg_step_answer tg_step_identify(struct tg_visit *visit);
 enum tg_step_answer tg_step_policy(struct tg_visit *visit);
 enum tg_step_answer tg_step_upstream(struct tg_visit *visit);  /* hosts of kind TG_HOST_GITEA; passes on for others */
 
-/* Names for log and metrics. */
-const char *tg_door_name(int door);
+/* Which host an authority of a client stands for; NULL: none. Any thread. For tg_server_options.find_host, whose context is the front. */
+const struct tg_host *tg_front_find_host(struct tg_text authority, void *front);
 
+/* The gateway's cookie: sealed, of one instance. */
+#define TG_FRONT_COOKIE "__Host-tg-gitea"
+
+/* Names of doors and verdicts, for log and metrics: tg_server_options.names. */
+extern const struct tg_metric_names tg_front_names;
+const char *tg_door_name(int door); /* NULL: none */
+
+/* Metrics of the front itself, as Prometheus text. Any thread, once the loops have their parts. */
 void tg_front_metrics(struct tg_front *front, struct tg_string *out);
 
 #endif

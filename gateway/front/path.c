@@ -1,0 +1,118 @@
+/* path.c - see path.h */
+#include "front/path.h"
+
+int tg_hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The length of the escape at text[at] (1: none, 3), its byte in *byte; 0: a bad one. */
+static size_t read_byte(struct tg_text text, size_t at, unsigned char *byte)
+{
+    int high, low;
+
+    *byte = (unsigned char)text.base[at];
+    if (*byte != '%')
+        return 1;
+    if (text.len - at < 3 || (high = tg_hex_value(text.base[at + 1])) < 0 || (low = tg_hex_value(text.base[at + 2])) < 0)
+        return 0;
+    *byte = (unsigned char)(high << 4 | low);
+    return 3;
+}
+
+/* A piece between slashes, encoded ones too, as it is decoded. */
+struct piece {
+    size_t len, dots;
+};
+
+static bool is_dots(const struct piece *piece)
+{
+    return piece->len == piece->dots && (piece->len == 1 || piece->len == 2);
+}
+
+static bool is_sound(struct tg_text path)
+{
+    struct piece piece = {0, 0};
+
+    for (size_t at = 0, step; at < path.len; at += step) {
+        unsigned char byte;
+
+        if ((step = read_byte(path, at, &byte)) == 0 || byte < 0x20 || byte == 0x7f || byte == '\\')
+            return false;
+        if (step == 1 && byte == ' ')
+            return false;
+        if (byte == '/') {
+            if (is_dots(&piece))
+                return false;
+            piece = (struct piece){0, 0};
+        } else {
+            ++piece.len;
+            piece.dots += byte == '.';
+        }
+    }
+    return !is_dots(&piece);
+}
+
+static bool has_controls(struct tg_text text)
+{
+    for (size_t i = 0; i < text.len; ++i)
+        if ((unsigned char)text.base[i] <= ' ' || text.base[i] == 0x7f)
+            return true;
+    return false;
+}
+
+int tg_path_split(struct tg_text target, struct tg_path *out)
+{
+    const char *mark = target.len != 0 ? memchr(target.base, '?', target.len) : NULL;
+    struct tg_text rest;
+
+    out->raw = mark != NULL ? tg_text_n(target.base, (size_t)(mark - target.base)) : target;
+    out->query = mark != NULL ? tg_text_n(mark + 1, target.len - out->raw.len - 1) : (struct tg_text){NULL, 0};
+    out->count = 0;
+    if (out->raw.len == 0 || out->raw.base[0] != '/' || !is_sound(out->raw) || has_controls(out->query))
+        return TG_PATH_MALFORMED;
+    for (rest = out->raw; rest.base != NULL && out->count < TG_PATH_SEGMENTS;) {
+        struct tg_text segment = tg_text_cut(&rest, '/');
+
+        if (segment.len != 0)
+            out->segments[out->count++] = segment;
+    }
+    return 0;
+}
+
+/* Compares a query name, percent-decoded, "+" being a space. A bad escape stands for itself: then it is no name of ours. */
+static bool name_is(struct tg_text name, const char *wanted)
+{
+    size_t at = 0, step;
+
+    for (; *wanted != '\0'; ++wanted, at += step) {
+        unsigned char byte;
+
+        if (at >= name.len || (step = read_byte(name, at, &byte)) == 0 || byte != (unsigned char)*wanted)
+            return false;
+    }
+    return at == name.len;
+}
+
+/* Go cuts at "&" only and drops a pair that holds ";". Both cut here, so that neither reading hides a name. */
+struct tg_text tg_query_value(struct tg_text query, const char *name, size_t *count)
+{
+    struct tg_text found = {NULL, 0};
+
+    *count = 0;
+    while (query.base != NULL) {
+        struct tg_text part = tg_text_cut(&query, '&');
+
+        while (part.base != NULL) {
+            struct tg_text value = tg_text_cut(&part, ';');
+            struct tg_text key = tg_text_cut(&value, '=');
+
+            if (name_is(key, name) && (*count)++ == 0)
+                found = value.base != NULL ? value : tg_text_n(key.base + key.len, 0);
+        }
+    }
+    return found;
+}

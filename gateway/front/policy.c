@@ -1,0 +1,169 @@
+/*
+ * policy.c - the steps that classify a request and decide whether it may pass
+ */
+#include "front/policy.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "front/guard.h"
+#include "front/refuse.h"
+#include "front/sign_in.h"
+#include "front/state.h"
+#include "http/reply.h"
+
+/* Names of verdicts, for log and metrics (at most TG_METRIC_VERDICTS - 1). */
+enum verdict {
+    ALLOW, NOTICE, INVALID, CLOSED, FORBIDDEN, PROHIBITED, UNMANAGED, UNAVAILABLE, BAD_REQUEST,
+    REFUSE_NONE, REFUSE_READONLY, REFUSE_EXPIRED, REFUSE_ENDED, REFUSE_HELD,
+};
+
+static const char *const verdict_names[] = {
+    [ALLOW] = "allow",
+    [NOTICE] = "notice",
+    [INVALID] = "invalid-credential",
+    [CLOSED] = "closed",
+    [FORBIDDEN] = "forbidden",
+    [PROHIBITED] = "prohibited",
+    [UNMANAGED] = "unmanaged",
+    [UNAVAILABLE] = "unavailable",
+    [BAD_REQUEST] = "bad-request",
+    [REFUSE_NONE] = "refuse-without-subscription",
+    [REFUSE_READONLY] = "refuse-readonly",
+    [REFUSE_EXPIRED] = "refuse-expired",
+    [REFUSE_ENDED] = "refuse-ended",
+    [REFUSE_HELD] = "refuse-held",
+    NULL,
+};
+
+_Static_assert(tg_count(verdict_names) <= TG_METRIC_VERDICTS, "each verdict has a counter of its own");
+
+const char *tg_door_name(int door)
+{
+    return door >= 0 && door < TG_DOORS ? tg_door_infos[door].name : NULL;
+}
+
+const struct tg_metric_names tg_front_names = {tg_door_name, verdict_names};
+
+enum tg_ruling tg_rule(enum tg_door door, bool unsafe, enum tg_level level)
+{
+    if (door == TG_DOOR_OTHER && unsafe)
+        door = TG_DOOR_WEB_WRITE;
+    return tg_rulings[door][level];
+}
+
+static void decide(struct tg_visit *visit, enum verdict verdict)
+{
+    visit->verdict.name = verdict_names[verdict];
+}
+
+enum tg_step_answer tg_step_classify(struct tg_visit *visit)
+{
+    const struct tg_front_host *host = tg_front_host_of(visit);
+    const char *text;
+
+    if (host == NULL)
+        return TG_STEP_NEXT;
+    visit->door = tg_door_of(tg_text_of(visit->req->method), &visit->path, host->conf->source);
+    decide(visit, BAD_REQUEST);
+    if ((text = tg_guard_credential(visit)) != NULL)
+        return tg_refuse(visit, TG_ERROR_BAD_REQUEST, text);
+    switch (visit->door) {
+    case TG_DOOR_CLOSED:
+        decide(visit, CLOSED);
+        return tg_refuse(visit, TG_ERROR_CLOSED, "closed");
+    case TG_DOOR_LOGIN_START:
+    case TG_DOOR_LOGIN_CALLBACK:
+        if (!tg_sign_in_query_fits(visit->door, visit->path.query))
+            return tg_refuse(visit, TG_ERROR_BAD_REQUEST, "sign-in-query");
+        break;
+    case TG_DOOR_LOGIN_PAGE:
+        if ((text = tg_sign_in_redirect(visit)) != NULL) {
+            decide(visit, ALLOW);
+            tg_reply_redirect(visit, 303, text);
+            return TG_STEP_DONE;
+        }
+        break;
+    default:
+        break;
+    }
+    visit->verdict.name = NULL;
+    return TG_STEP_NEXT;
+}
+
+static enum verdict name_refusal(const struct tg_standing *standing)
+{
+    if (standing->held)
+        return REFUSE_HELD;
+    if (standing->level == TG_LEVEL_READONLY)
+        return REFUSE_READONLY;
+    if (standing->level == TG_LEVEL_GONE || standing->phase == TG_PHASE_ENDED)
+        return REFUSE_ENDED;
+    return standing->phase == TG_PHASE_NONE ? REFUSE_NONE : REFUSE_EXPIRED;
+}
+
+static enum tg_step_answer judge(struct tg_visit *visit)
+{
+    const struct tg_facts *facts = visit->identity.facts;
+    bool unsafe = (tg_door_method(tg_text_of(visit->req->method)) & TG_DOOR_UNSAFE) != 0;
+    struct tg_standing standing;
+    enum tg_ruling ruling;
+
+    if (facts->is_operator)
+        return TG_STEP_NEXT;
+    if (visit->door == TG_DOOR_OPERATOR || visit->door == TG_DOOR_OPERATOR_API) {
+        decide(visit, FORBIDDEN);
+        return tg_refuse(visit, TG_ERROR_FORBIDDEN, "not-an-operator");
+    }
+    tg_standing(facts, tg_front_of(visit)->front->options.rules, tg_now_s(), &standing);
+    ruling = tg_rule(visit->door, unsafe, standing.level);
+    if (ruling == TG_RULING_REFUSE) {
+        decide(visit, name_refusal(&standing));
+        return tg_refuse_standing(visit, facts, &standing);
+    }
+    if (ruling == TG_RULING_NOTICE)
+        decide(visit, NOTICE);
+    return TG_STEP_NEXT;
+}
+
+/* Valid, but Gitea's flag (or ours) says no. When it is the subscription that is behind it, those words help more. */
+static enum tg_step_answer refuse_prohibited(struct tg_visit *visit)
+{
+    if (visit->identity.facts != NULL && judge(visit) == TG_STEP_DONE)
+        return TG_STEP_DONE;
+    decide(visit, PROHIBITED);
+    return tg_refuse_sentence(visit, 403, "This account may not sign in here now. Its operators know why.", "prohibited");
+}
+
+static enum tg_step_answer refuse_unmanaged(struct tg_visit *visit)
+{
+    enum { REFUSE };
+
+    if (tg_front_host_of(visit)->conf->unmanaged != REFUSE)
+        return TG_STEP_NEXT;
+    decide(visit, UNMANAGED);
+    return tg_refuse_sentence(visit, 403, "This credential belongs to a user without an account of this service.", "unmanaged");
+}
+
+enum tg_step_answer tg_step_policy(struct tg_visit *visit)
+{
+    if (tg_front_host_of(visit) == NULL)
+        return TG_STEP_NEXT;
+    decide(visit, ALLOW);
+    if (tg_rule(visit->door, false, TG_LEVEL_GONE) == TG_RULING_PASS)
+        return TG_STEP_NEXT; /* open to everybody, whoever it is */
+    switch (visit->identity.kind) {
+    case TG_IDENTITY_ACCOUNT:
+        return judge(visit);
+    case TG_IDENTITY_PROHIBITED:
+        return refuse_prohibited(visit);
+    case TG_IDENTITY_UNMANAGED:
+        return refuse_unmanaged(visit);
+    case TG_IDENTITY_UNAVAILABLE:
+        decide(visit, UNAVAILABLE);
+        return tg_refuse(visit, TG_ERROR_UNAVAILABLE, "unavailable");
+    case TG_IDENTITY_INVALID: /* goes on without its credential, and Gitea asks for one */
+        decide(visit, INVALID);
+        return TG_STEP_NEXT;
+    default:
+        return TG_STEP_NEXT;
+    }
+}

@@ -1,0 +1,22 @@
+/*
+ * refuse.h - answers of the front's own, in the language of the door: a page, text for git, JSON for LFS, registry and API
+ *
+ * Never 401: git would erase the stored password. On the loop; each answers the request and returns TG_STEP_DONE.
+ */
+#ifndef TG_FRONT_REFUSE_H
+#define TG_FRONT_REFUSE_H
+
+#include "front/doors.h"
+#include "http/error_page.h"
+#include "subscription/standing.h"
+
+/* why: a short word for the log. */
+enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, const char *why);
+
+/* The subscription, or a hold, does not allow it: 402 or 403 with the words of the catalogue. */
+enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_facts *facts, const struct tg_standing *standing);
+
+/* A sentence of ours with a status: who it is does not allow it. ASCII, without a newline. */
+enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const char *sentence, const char *why);
+
+#endif

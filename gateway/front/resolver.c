@@ -1,0 +1,308 @@
+/* resolver.c - see resolver.h */
+#include "front/resolver.h"
+#include <sodium.h>
+#include "base/log.h"
+#include "base/result.h"
+#include "store/instance.h"
+#include "store/worker.h"
+
+enum {
+    FLIGHTS_MAX = 1024,          /* on one loop */
+    READ_AGAIN = 5,              /* times, when changes overtake a fill */
+    KEEP_USER_MS = 600 * 1000,   /* then the database is looked at again, not Gitea */
+    KEEP_UNMANAGED_MS = 30 * 1000,
+    KEEP_INVALID_MS = 10 * 1000,
+    KEEP_PROHIBITED_MS = 2 * 1000,
+};
+
+struct waiter {
+    struct tg_visit *visit;
+    struct tg_flight *flight;    /* NULL: landed */
+    tg_flight_ready on_ready;
+    struct waiter *next, **slot;
+};
+
+struct tg_flight {
+    struct tg_job job;
+    struct tg_message message;
+    struct tg_front_loop *part;
+    struct tg_flight *next, **slot;
+    struct waiter *waiters;
+    uint8_t key[TG_TABLE_KEY];
+    bool is_credential;
+    int64_t least_change;        /* a fill that is older is not kept */
+    int tries;
+
+    /* facts */
+    char account[TG_ID];
+    struct tg_facts_entry facts;
+
+    /* credential */
+    const struct tg_gitea_conf *conf;
+    struct tg_pool *resolve_pool;
+    char *secret;                /* owned; wiped */
+    size_t secret_len;
+    bool ask_gitea;              /* the second leg */
+    struct tg_credential_entry credential;
+
+    bool ok;
+};
+
+/* ---- on workers */
+
+static int read_facts(struct tg_flight *flight, struct tg_worker *worker)
+{
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    flight->facts.unknown = tg_try(tg_facts_read(store, flight->account, &flight->facts.facts)) > 0;
+    return 0;
+}
+
+/* The second leg: with the caller's own credential. */
+static int ask_gitea(struct tg_flight *flight, struct tg_worker *worker)
+{
+    struct tg_credential_entry *entry = &flight->credential;
+
+    tg_try(tg_gitea_resolve(worker, flight->conf, tg_text_n(flight->secret, flight->secret_len), &entry->answer, &entry->user));
+    return entry->answer == TG_RESOLVED_UNAVAILABLE ? TG_FAILED : 0;
+}
+
+static int find_account(struct tg_flight *flight, struct tg_store *store)
+{
+    if (flight->credential.user <= 0 ||
+        tg_try(tg_member_account(store, flight->conf->host, flight->credential.user, flight->credential.account)) > 0)
+        flight->credential.account[0] = '\0';
+    return 0;
+}
+
+static int resolve_credential(struct tg_flight *flight, struct tg_worker *worker)
+{
+    struct tg_credential_entry *entry = &flight->credential;
+    uint8_t digest[TG_DIGEST];
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    if (entry->user == 0) {
+        tg_digest(tg_text_n(flight->secret, flight->secret_len), digest);
+        if (flight->ask_gitea) {
+            tg_try(ask_gitea(flight, worker));
+            if (entry->answer == TG_RESOLVED_USER)
+                tg_try(tg_credential_put(store, flight->conf->host, digest, entry->user));
+        } else if (tg_try(tg_credential_find(store, flight->conf->host, digest, &entry->user)) > 0) {
+            entry->user = 0;
+            flight->ask_gitea = true;
+            return 0;
+        } else {
+            entry->answer = TG_RESOLVED_USER;
+        }
+    }
+    return find_account(flight, store);
+}
+
+static void work(struct tg_job *job, void *worker)
+{
+    struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, job, job);
+    bool second_leg = flight->ask_gitea;
+    int result = flight->is_credential ? resolve_credential(flight, worker) : read_facts(flight, worker);
+
+    flight->ok = result >= 0;
+    if (result < 0)
+        tg_log(TG_LOG_WARN, flight->is_credential ? "credential-unresolved" : "facts-unread", "instance",
+               flight->conf != NULL ? flight->conf->host : NULL, "why", tg_failure(), NULL);
+    if (second_leg || result < 0)
+        flight->ask_gitea = false;
+}
+
+/* What the database does not know is asked of Gitea, in the pool for that: the database's answers never wait behind it. */
+static void finish(struct tg_job *job)
+{
+    struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, job, job);
+
+    if (flight->ok && flight->is_credential && flight->ask_gitea) {
+        if (flight->resolve_pool != NULL && tg_pool_submit(flight->resolve_pool, job) == 0)
+            return;
+        flight->ok = false;
+    }
+    tg_loop_send(flight->part->loop->loop, &flight->message);
+}
+
+/* ---- on the loop */
+
+static int submit(struct tg_flight *flight)
+{
+    struct tg_pool *pool = flight->part->front->options.pools->of[TG_POOL_COLD];
+
+    flight->ok = false;
+    return pool != NULL ? tg_pool_submit(pool, &flight->job) : TG_FAILED;
+}
+
+static void flight_free(struct tg_flight *flight)
+{
+    if ((*flight->slot = flight->next) != NULL)
+        flight->next->slot = flight->slot;
+    if (flight->secret != NULL) {
+        sodium_memzero(flight->secret, flight->secret_len);
+        free(flight->secret);
+    }
+    free(flight);
+}
+
+static void keep_credential(struct tg_flight *flight)
+{
+    struct tg_front_loop *part = flight->part;
+    struct tg_credential_entry *entry = &flight->credential;
+    uint64_t keep = KEEP_USER_MS;
+
+    if (entry->answer == TG_RESOLVED_INVALID)
+        keep = KEEP_INVALID_MS;
+    else if (entry->answer == TG_RESOLVED_PROHIBITED)
+        keep = KEEP_PROHIBITED_MS;
+    else if (entry->account[0] == '\0')
+        keep = KEEP_UNMANAGED_MS;
+    entry->until_ms = h2o_now(part->loop->context.loop) + keep;
+    *(struct tg_credential_entry *)tg_table_put(&part->credentials, flight->key) = *entry;
+}
+
+static void land(struct tg_flight *flight)
+{
+    struct waiter *waiter;
+    bool ok = flight->ok;
+
+    /* each may start other flights, answer its request, and take others of the same connection with it */
+    while ((waiter = flight->waiters) != NULL) {
+        if ((flight->waiters = waiter->next) != NULL)
+            waiter->next->slot = &flight->waiters;
+        waiter->flight = NULL;
+        if (!waiter->visit->is_gone)
+            waiter->on_ready(waiter->visit, ok);
+    }
+    flight_free(flight);
+}
+
+static void on_landed(struct tg_message *message)
+{
+    struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, message, message);
+
+    if (flight->ok && flight->is_credential) {
+        keep_credential(flight);
+    } else if (flight->ok && !tg_facts_keep(flight->part, flight->account, &flight->facts, flight->least_change)) {
+        if (++flight->tries < READ_AGAIN && submit(flight) == 0)
+            return;
+        flight->ok = false;
+    }
+    land(flight);
+}
+
+void tg_flights_news(struct tg_front_loop *part, const struct tg_change *change)
+{
+    for (struct tg_flight *flight = part->flights; flight != NULL; flight = flight->next) {
+        if (flight->is_credential)
+            continue;
+        if (change == NULL)
+            flight->least_change = part->change_known;
+        else if (change->subject[0] == '\0' || strcmp(change->subject, flight->account) == 0)
+            flight->least_change = change->number;
+    }
+}
+
+static void on_waiter_gone(void *data)
+{
+    struct waiter *waiter = data;
+
+    if (waiter->flight == NULL)
+        return;
+    if ((*waiter->slot = waiter->next) != NULL)
+        waiter->next->slot = waiter->slot;
+    waiter->flight = NULL;
+}
+
+static void wait_for(struct tg_flight *flight, struct tg_visit *visit, tg_flight_ready on_ready)
+{
+    struct waiter *waiter = h2o_mem_alloc_pool(&visit->req->pool, sizeof(*waiter));
+
+    *waiter = (struct waiter){.visit = visit, .flight = flight, .on_ready = on_ready, .next = flight->waiters, .slot = &flight->waiters};
+    if (flight->waiters != NULL)
+        flight->waiters->slot = &waiter->next;
+    flight->waiters = waiter;
+    tg_visit_on_gone(visit, on_waiter_gone, waiter);
+}
+
+static struct tg_flight *find_flight(struct tg_front_loop *part, const uint8_t key[TG_TABLE_KEY], bool is_credential, size_t *count)
+{
+    *count = 0;
+    for (struct tg_flight *flight = part->flights; flight != NULL; flight = flight->next, ++*count)
+        if (flight->is_credential == is_credential && memcmp(flight->key, key, TG_TABLE_KEY) == 0)
+            return flight;
+    return NULL;
+}
+
+static struct tg_flight *new_flight(struct tg_front_loop *part, const uint8_t key[TG_TABLE_KEY], bool is_credential)
+{
+    struct tg_flight *flight = tg_alloc(sizeof(*flight));
+
+    flight->job = (struct tg_job){.work = work, .finish = finish};
+    flight->message.run = on_landed;
+    flight->part = part;
+    flight->is_credential = is_credential;
+    memcpy(flight->key, key, TG_TABLE_KEY);
+    if ((flight->next = part->flights) != NULL)
+        flight->next->slot = &flight->next;
+    flight->slot = &part->flights;
+    part->flights = flight;
+    return flight;
+}
+
+static int start_flight(struct tg_flight *flight, struct tg_visit *visit, tg_flight_ready on_ready)
+{
+    if (submit(flight) != 0) {
+        tg_metric_add(&flight->part->counts.waits_refused, 1);
+        flight_free(flight);
+        return TG_FLIGHT_REFUSED;
+    }
+    wait_for(flight, visit, on_ready);
+    return 0;
+}
+
+int tg_facts_await(struct tg_visit *visit, const char *account, tg_flight_ready on_ready)
+{
+    struct tg_front_loop *part = tg_front_of(visit);
+    uint8_t key[TG_TABLE_KEY];
+    struct tg_flight *flight;
+    size_t count;
+
+    tg_facts_key(account, key);
+    if ((flight = find_flight(part, key, false, &count)) != NULL) {
+        wait_for(flight, visit, on_ready);
+        return 0;
+    }
+    if (count >= FLIGHTS_MAX)
+        return TG_FLIGHT_REFUSED;
+    flight = new_flight(part, key, false);
+    memcpy(flight->account, account, strnlen(account, TG_ID - 1));
+    return start_flight(flight, visit, on_ready);
+}
+
+int tg_credential_await(struct tg_visit *visit, const struct tg_presented *presented, const uint8_t key[TG_TABLE_KEY],
+                        tg_flight_ready on_ready)
+{
+    struct tg_front_loop *part = tg_front_of(visit);
+    struct tg_flight *flight;
+    size_t count;
+
+    if ((flight = find_flight(part, key, true, &count)) != NULL) {
+        wait_for(flight, visit, on_ready);
+        return 0;
+    }
+    if (count >= FLIGHTS_MAX)
+        return TG_FLIGHT_REFUSED;
+    flight = new_flight(part, key, true);
+    flight->conf = tg_front_host_of(visit)->conf;
+    flight->resolve_pool = part->front->options.pools->of[TG_POOL_RESOLVE];
+    flight->credential.user = presented->gitea_user;
+    flight->secret_len = presented->secret.len;
+    flight->secret = tg_alloc(flight->secret_len + 1);
+    memcpy(flight->secret, presented->secret.base, flight->secret_len);
+    tg_metric_add(&part->counts.credentials_asked, 1);
+    return start_flight(flight, visit, on_ready);
+}

@@ -1,0 +1,106 @@
+/* table.c - see table.h */
+#include "front/table.h"
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/result.h"
+
+enum { WAYS = 4 };
+
+struct slot {
+    uint8_t key[TG_TABLE_KEY];
+    uint32_t asked; /* the table's clock; 0: free */
+    alignas(max_align_t) uint8_t value[];
+};
+
+void tg_table_init(struct tg_table *table, size_t capacity, size_t value_size)
+{
+    size_t align = alignof(max_align_t);
+
+    *table = (struct tg_table){.sets = 1, .value_size = value_size};
+    table->slot_size = (offsetof(struct slot, value) + value_size + align - 1) / align * align;
+    while (table->sets * WAYS < capacity)
+        table->sets *= 2;
+    table->slots = tg_alloc(table->sets * WAYS * table->slot_size);
+}
+
+void tg_table_done(struct tg_table *table)
+{
+    free(table->slots);
+    *table = (struct tg_table){NULL};
+}
+
+static struct slot *way(struct tg_table *table, const uint8_t *key, size_t n)
+{
+    uint64_t hash;
+
+    memcpy(&hash, key, sizeof(hash));
+    hash ^= hash >> 32;
+    return (struct slot *)(table->slots + ((hash & (table->sets - 1)) * WAYS + n) * table->slot_size);
+}
+
+static struct slot *find_slot(struct tg_table *table, const uint8_t *key)
+{
+    for (size_t n = 0; n < WAYS; ++n) {
+        struct slot *slot = way(table, key, n);
+
+        if (slot->asked != 0 && memcmp(slot->key, key, TG_TABLE_KEY) == 0)
+            return slot;
+    }
+    return NULL;
+}
+
+/* After 2^32 questions ages start again; then some newer entries give way before older ones, once. */
+static uint32_t next_tick(struct tg_table *table)
+{
+    if (++table->clock == 0)
+        table->clock = 1;
+    return table->clock;
+}
+
+void *tg_table_find(struct tg_table *table, const uint8_t key[TG_TABLE_KEY])
+{
+    struct slot *slot = find_slot(table, key);
+
+    if (slot == NULL)
+        return NULL;
+    slot->asked = next_tick(table);
+    return slot->value;
+}
+
+void *tg_table_put(struct tg_table *table, const uint8_t key[TG_TABLE_KEY])
+{
+    struct slot *slot = find_slot(table, key), *oldest;
+
+    if (slot == NULL) {
+        oldest = way(table, key, 0);
+        for (size_t n = 1; n < WAYS && oldest->asked != 0; ++n)
+            if (way(table, key, n)->asked < oldest->asked)
+                oldest = way(table, key, n);
+        if (oldest->asked != 0)
+            ++table->evicted;
+        else
+            ++table->used;
+        slot = oldest;
+        memcpy(slot->key, key, TG_TABLE_KEY);
+        memset(slot->value, 0, table->value_size);
+    }
+    slot->asked = next_tick(table);
+    return slot->value;
+}
+
+void tg_table_drop(struct tg_table *table, const uint8_t key[TG_TABLE_KEY])
+{
+    struct slot *slot = find_slot(table, key);
+
+    if (slot != NULL) {
+        slot->asked = 0;
+        --table->used;
+    }
+}
+
+void tg_table_clear(struct tg_table *table)
+{
+    memset(table->slots, 0, table->sets * WAYS * table->slot_size);
+    table->used = 0;
+}

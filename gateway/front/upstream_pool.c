@@ -1,0 +1,233 @@
+/* upstream_pool.c - wires: connect, keep, limit; see upstream.h */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
+#include "base/result.h"
+#include "front/state.h"
+
+int tg_upstream_address(const struct tg_address *address, struct sockaddr_storage *out, socklen_t *len)
+{
+    struct sockaddr_un *local = (struct sockaddr_un *)out;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+
+    memset(out, 0, sizeof(*out));
+    if (address->path != NULL) {
+        if (strlen(address->path) >= sizeof(local->sun_path))
+            return tg_fail("%s: longer than a unix socket's path may be", address->path);
+        local->sun_family = AF_UNIX;
+        memcpy(local->sun_path, address->path, strlen(address->path) + 1);
+        *len = sizeof(*local);
+        return 0;
+    }
+    if (address->host != NULL && inet_pton(AF_INET, address->host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(address->port);
+        *len = sizeof(*v4);
+        return 0;
+    }
+    if (address->host != NULL && inet_pton(AF_INET6, address->host, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(address->port);
+        *len = sizeof(*v6);
+        return 0;
+    }
+    return tg_fail("upstream %s: neither unix:/path nor IP:PORT", address->text != NULL ? address->text : "");
+}
+
+static void on_serve(h2o_timeout_entry_t *entry);
+
+int tg_upstream_init(struct tg_upstream *upstream, const struct tg_gitea_conf *conf, struct tg_front_loop *part)
+{
+    *upstream = (struct tg_upstream){.conf = conf, .part = part};
+    upstream->waiting_end = &upstream->waiting;
+    upstream->serve.cb = on_serve;
+    return tg_upstream_address(&conf->upstream, &upstream->address, &upstream->address_len);
+}
+
+static struct tg_metrics *metrics_of(struct tg_upstream *upstream)
+{
+    return upstream->part->loop->metrics;
+}
+
+static void unlink_idle(struct tg_wire *wire)
+{
+    if (wire->slot == NULL)
+        return;
+    if ((*wire->slot = wire->next) != NULL)
+        wire->next->slot = wire->slot;
+    wire->slot = NULL;
+}
+
+static void wire_close(struct tg_wire *wire)
+{
+    struct tg_upstream *upstream = wire->upstream;
+
+    unlink_idle(wire);
+    upstream->open -= !wire->uncounted;
+    tg_metric_add(&metrics_of(upstream)->upstream_open, (uint64_t)-1);
+    h2o_socket_close(wire->sock);
+    free(wire);
+}
+
+void tg_upstream_done(struct tg_upstream *upstream)
+{
+    h2o_timeout_unlink(&upstream->serve);
+    while (upstream->idle != NULL)
+        wire_close(upstream->idle);
+}
+
+static void on_readable(h2o_socket_t *sock, const char *error)
+{
+    struct tg_wire *wire = sock->data;
+
+    if (wire->exchange != NULL)
+        tg_exchange_readable(wire->exchange, error);
+    else
+        wire_close(wire); /* idle: it was closed, or talks out of turn */
+}
+
+void tg_wire_read(struct tg_wire *wire)
+{
+    h2o_socket_read_start(wire->sock, on_readable);
+}
+
+static void on_connected(h2o_socket_t *sock, const char *error)
+{
+    struct tg_wire *wire = sock->data;
+
+    if (error == NULL) {
+        wire->connected = true;
+        tg_wire_read(wire);
+    }
+    tg_exchange_connected(wire->exchange, error);
+}
+
+static int connect_wire(struct tg_exchange *exchange)
+{
+    struct tg_upstream *upstream = exchange->upstream;
+    h2o_socket_t *sock = h2o_socket_connect(upstream->part->loop->context.loop, (struct sockaddr *)&upstream->address,
+                                            upstream->address_len, on_connected);
+    struct tg_wire *wire;
+
+    if (sock == NULL)
+        return TG_WIRE_UNREACHABLE;
+    h2o_buffer_set_prototype(&sock->input, &upstream->part->head_buffers);
+    wire = tg_alloc(sizeof(*wire));
+    *wire = (struct tg_wire){.sock = sock, .upstream = upstream, .exchange = exchange};
+    wire->uncounted = exchange->visit->door == TG_DOOR_EVENTS; /* one for each open page: they would use up the limit */
+    sock->data = wire;
+    exchange->wire = wire;
+    exchange->was_reused = false;
+    upstream->open += !wire->uncounted;
+    tg_metric_add(&metrics_of(upstream)->upstream_open, 1);
+    tg_metric_add(&metrics_of(upstream)->upstream_connects, 1);
+    return 0;
+}
+
+static void reuse_wire(struct tg_exchange *exchange, struct tg_wire *wire)
+{
+    unlink_idle(wire);
+    wire->exchange = exchange;
+    exchange->wire = wire;
+    exchange->was_reused = true;
+    tg_metric_add(&metrics_of(exchange->upstream)->upstream_reuses, 1);
+    tg_exchange_connected(exchange, NULL);
+}
+
+int tg_wire_take(struct tg_exchange *exchange, bool fresh)
+{
+    struct tg_upstream *upstream = exchange->upstream;
+
+    if (upstream->idle != NULL && !fresh) {
+        reuse_wire(exchange, upstream->idle);
+        return 0;
+    }
+    if (exchange->visit->door == TG_DOOR_EVENTS || upstream->open < (size_t)upstream->conf->max_connections)
+        return connect_wire(exchange);
+    if (upstream->idle != NULL) { /* a fresh one is wanted and there is no room: an idle one makes it */
+        wire_close(upstream->idle);
+        return connect_wire(exchange);
+    }
+    if (upstream->waiting_count >= TG_UPSTREAM_QUEUE)
+        return TG_WIRE_FULL;
+    exchange->waiting = true;
+    exchange->waiting_next = NULL;
+    *upstream->waiting_end = exchange;
+    upstream->waiting_end = &exchange->waiting_next;
+    ++upstream->waiting_count;
+    return 0;
+}
+
+void tg_wire_stop_waiting(struct tg_exchange *exchange)
+{
+    struct tg_upstream *upstream = exchange->upstream;
+    struct tg_exchange **slot = &upstream->waiting;
+
+    if (!exchange->waiting)
+        return;
+    while (*slot != exchange)
+        slot = &(*slot)->waiting_next;
+    if ((*slot = exchange->waiting_next) == NULL)
+        upstream->waiting_end = slot;
+    exchange->waiting = false;
+    --upstream->waiting_count;
+}
+
+/* Hands freed room to those who wait, first come first served. */
+static void on_serve(h2o_timeout_entry_t *entry)
+{
+    struct tg_upstream *upstream = H2O_STRUCT_FROM_MEMBER(struct tg_upstream, serve, entry);
+
+    while (upstream->waiting != NULL && (upstream->idle != NULL || upstream->open < (size_t)upstream->conf->max_connections)) {
+        struct tg_exchange *exchange = upstream->waiting;
+
+        tg_wire_stop_waiting(exchange);
+        if (tg_wire_take(exchange, false) != 0)
+            tg_exchange_fail(exchange, TG_ERROR_UPSTREAM_DOWN, "connect");
+        else
+            tg_exchange_arm(exchange);
+    }
+}
+
+/* In the loop's next turn, never from within the exchange that freed it: that may be inside the closing of a connection both share. */
+static void serve_soon(struct tg_upstream *upstream)
+{
+    if (upstream->waiting != NULL && !h2o_timeout_is_linked(&upstream->serve))
+        h2o_timeout_link(upstream->part->loop->context.loop, &upstream->part->loop->context.zero_timeout, &upstream->serve);
+}
+
+void tg_wire_leave(struct tg_exchange *exchange, bool keep)
+{
+    struct tg_wire *wire = exchange->wire;
+    struct tg_upstream *upstream = exchange->upstream;
+
+    if (wire == NULL)
+        return;
+    exchange->wire = NULL;
+    wire->exchange = NULL;
+    if (!keep || wire->uncounted || !wire->connected || wire->sock->input->size != 0) {
+        wire_close(wire);
+    } else {
+        wire->idle_ms = h2o_now(upstream->part->loop->context.loop);
+        if (!h2o_socket_is_reading(wire->sock))
+            tg_wire_read(wire);
+        if ((wire->next = upstream->idle) != NULL)
+            wire->next->slot = &wire->next;
+        wire->slot = &upstream->idle;
+        upstream->idle = wire;
+    }
+    serve_soon(upstream);
+}
+
+void tg_upstream_sweep(struct tg_upstream *upstream, uint64_t now_ms)
+{
+    struct tg_wire *wire, *next;
+
+    for (wire = upstream->idle; wire != NULL; wire = next) {
+        next = wire->next;
+        if (now_ms - wire->idle_ms >= TG_UPSTREAM_IDLE_MS)
+            wire_close(wire);
+    }
+    serve_soon(upstream);
+}

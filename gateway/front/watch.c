@@ -1,0 +1,181 @@
+/*
+ * watch.c - follows the table of changes and tells the loops
+ *
+ * Looks four times a second or more often. When rows are missing, every cached fact is dropped at once. While the database cannot be
+ * read, facts known to be good stay good for a while (nothing that was last known blocked opens by that), then they are dropped, too.
+ */
+#include <errno.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "front/resolver.h"
+#include "io/thread.h"
+#include "store/store.h"
+
+enum { POLL_MS = 200, BATCH = 256, BLIND_MS = 60 * 1000 };
+
+struct watcher {
+    struct tg_front *front;
+    struct tg_store store;
+    bool opened;
+    int64_t last;            /* the number seen last */
+    int64_t blind_since_ms;  /* 0: not */
+    bool dropped;            /* since it is blind */
+};
+
+struct news_message {
+    struct tg_message message;
+    struct tg_front_loop *part;
+    struct tg_change_news news;
+    struct tg_change changes[];
+};
+
+static void on_news(struct tg_message *message)
+{
+    struct news_message *told = H2O_STRUCT_FROM_MEMBER(struct news_message, message, message);
+
+    tg_facts_news(told->part, &told->news);
+    free(told);
+}
+
+static struct tg_message *make_message(void *context, struct tg_server_loop *loop)
+{
+    const struct tg_change_news *news = context;
+    struct news_message *told = tg_alloc(sizeof(*told) + news->count * sizeof(*told->changes));
+
+    told->message.run = on_news;
+    told->part = loop->parts[TG_FRONT_PART];
+    told->news = *news;
+    told->news.changes = told->changes;
+    if (news->count != 0)
+        memcpy(told->changes, news->changes, news->count * sizeof(*told->changes));
+    return &told->message;
+}
+
+static void tell(struct watcher *watcher, struct tg_change_news news)
+{
+    tg_server_broadcast(watcher->front->watch.server, make_message, &news);
+}
+
+static int begin(struct watcher *watcher)
+{
+    int result = tg_store_open(watcher->front->options.state_directory, &watcher->store);
+
+    if (result != 0)
+        return result < 0 ? result : tg_fail("the databases are not this program's");
+    watcher->opened = true;
+    tg_try(tg_change_last(&watcher->store, &watcher->last));
+    tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
+    return 0;
+}
+
+static int look(struct watcher *watcher)
+{
+    struct tg_change changes[BATCH];
+    size_t count = BATCH;
+
+    if (!watcher->opened)
+        return begin(watcher);
+    while (count == BATCH) {
+        if (tg_try(tg_change_after(&watcher->store, watcher->last, changes, BATCH, &count)) > 0) {
+            tg_try(tg_change_last(&watcher->store, &watcher->last));
+            tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
+            return 0;
+        }
+        if (count == 0)
+            return 0;
+        watcher->last = changes[count - 1].number;
+        tell(watcher, (struct tg_change_news){.changes = changes, .count = count, .last = watcher->last});
+    }
+    return 0;
+}
+
+static void on_failure(struct watcher *watcher)
+{
+    int64_t now = tg_monotonic_ms();
+
+    if (watcher->blind_since_ms == 0) {
+        watcher->blind_since_ms = now;
+        tg_log(TG_LOG_ERROR, "changes-unread", "why", tg_failure(), "do", "look at the database; accounts stay as they were for a minute",
+               NULL);
+    }
+    if (!watcher->dropped && now - watcher->blind_since_ms >= BLIND_MS) {
+        watcher->dropped = true;
+        tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
+    }
+    if (watcher->opened) { /* a new connection may see more */
+        tg_store_close(&watcher->store);
+        watcher->opened = false;
+    }
+}
+
+static void on_success(struct watcher *watcher)
+{
+    if (watcher->blind_since_ms != 0)
+        tg_log(TG_LOG_INFO, "changes-read-again", NULL);
+    watcher->blind_since_ms = 0;
+    watcher->dropped = false;
+}
+
+/* false: the watch is to stop. */
+static bool pause_for(struct tg_watch *watch, int64_t ms)
+{
+    struct timespec until;
+    bool go_on;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)(ms * 1000000);
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->stop && pthread_cond_timedwait(&watch->wake, &watch->lock, &until) != ETIMEDOUT)
+        ;
+    go_on = !watch->stop;
+    pthread_mutex_unlock(&watch->lock);
+    return go_on;
+}
+
+static void *run(void *front)
+{
+    struct watcher watcher = {.front = front};
+
+    do {
+        if (look(&watcher) < 0)
+            on_failure(&watcher);
+        else
+            on_success(&watcher);
+    } while (pause_for(&watcher.front->watch, POLL_MS));
+    if (watcher.opened)
+        tg_store_close(&watcher.store);
+    return NULL;
+}
+
+int tg_front_watch_start(struct tg_front *front, struct tg_server *server)
+{
+    struct tg_watch *watch = &front->watch;
+
+    watch->server = server;
+    watch->stop = false;
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_cond_init(&watch->wake, NULL);
+    tg_try(tg_thread_start(&watch->thread, "changes", run, front));
+    watch->runs = true;
+    return 0;
+}
+
+void tg_front_watch_stop(struct tg_front *front)
+{
+    struct tg_watch *watch = &front->watch;
+
+    if (!watch->runs)
+        return;
+    pthread_mutex_lock(&watch->lock);
+    watch->stop = true;
+    pthread_cond_signal(&watch->wake);
+    pthread_mutex_unlock(&watch->lock);
+    pthread_join(watch->thread, NULL);
+    watch->runs = false;
+    pthread_cond_destroy(&watch->wake);
+    pthread_mutex_destroy(&watch->lock);
+}
