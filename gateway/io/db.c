@@ -1,8 +1,8 @@
 /*
  * db.c - db.h on SQLite
  *
- * A prepared statement is a struct tg_rows, kept by the connection under its text. One that is being read is busy; the same text again
- * (a query inside the loop over its own rows) gets a second statement.
+ * A prepared statement is a struct tg_rows, kept by the connection under its text. One that is being read is busy; the same text
+ * again (a query inside the loop over its own rows) gets a second statement.
  */
 #include "io/db.h"
 #include <errno.h>
@@ -57,8 +57,8 @@ static int wait_for_lock(void *argument, int looks)
 }
 
 /*
- * The file is made by O_EXCL only: to open and close a file that SQLite has open elsewhere in this process would drop its locks. The log
- * and shared-memory files get the mode of the database file.
+ * The file is made by O_EXCL only: to open and close a file that SQLite has open elsewhere in this process would drop its locks.
+ * The log and shared-memory files get the mode of the database file.
  */
 static int make_file(const char *path)
 {
@@ -193,7 +193,7 @@ static int bind(struct tg_rows *rows, const struct tg_value *values, size_t coun
         uint64_t number;
 
         if (name == NULL || !tg_text_number(tg_text(name + 1), &number) || number < 1 || number > count)
-            return tg_fail("statement without a value for its parameter %s: %s", name != NULL ? name : "?", sqlite3_sql(rows->statement));
+            return tg_fail("no value for parameter %s of: %s", name != NULL ? name : "?", sqlite3_sql(rows->statement));
         int code = bind_value(rows->statement, at, &values[number - 1]);
         if (code != SQLITE_OK)
             return fail(rows->db, code);
@@ -313,7 +313,8 @@ int tg_db_has_table(struct tg_db *db, const char *name, bool *there)
 {
     struct tg_rows *rows;
 
-    tg_try(tg_db_query(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1", TG_VALUES(TG_STR(tg_text(name))), &rows));
+    tg_try(tg_db_query(db, "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1", TG_VALUES(TG_STR(tg_text(name))),
+                       &rows));
     int result = tg_rows_next(rows);
     tg_rows_done(rows);
     *there = tg_try(result) == 0;

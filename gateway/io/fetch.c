@@ -84,8 +84,8 @@ static bool names(const char *header, const char *name)
 }
 
 /*
- * The caller's headers and nothing that curl would add by itself: no "Expect: 100-continue" (it costs a second with servers that do not
- * know it), no form type for a body whose type was not told.
+ * The caller's headers and nothing that curl would add by itself: no "Expect: 100-continue" (it costs a second with servers that
+ * do not know it), no form type for a body whose type was not told.
  */
 static int make_headers(const struct tg_fetch *what, struct curl_slist **out)
 {
@@ -104,14 +104,18 @@ static int make_headers(const struct tg_fetch *what, struct curl_slist **out)
     return 0;
 }
 
+static bool carries_body(const char *method)
+{
+    return strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
+}
+
 static void set_request(CURL *handle, const struct tg_fetch *what)
 {
     const char *method = what->method != NULL ? what->method : "GET";
-    bool sends = what->body.base != NULL || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 
     curl_easy_setopt(handle, CURLOPT_URL, what->url);
     curl_easy_setopt(handle, CURLOPT_UNIX_SOCKET_PATH, what->unix_path);
-    if (sends) {
+    if (what->body.base != NULL || carries_body(method)) {
         curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)what->body.len);
         curl_easy_setopt(handle, CURLOPT_POSTFIELDS, what->body.base != NULL ? what->body.base : "");
     }
@@ -141,7 +145,8 @@ static int answer_for(struct tg_fetcher *fetcher, CURLcode code, const struct tg
 
     int len = (int)strcspn(what->url, "?"); /* a query may hold what nobody should read in a log */
     if (in->too_large) {
-        tg_fail("%.*s: the answer is larger than %zu bytes", len, what->url, in->head_len > HEAD_LIMIT ? (size_t)HEAD_LIMIT : in->body_limit);
+        size_t limit = in->head_len > HEAD_LIMIT ? (size_t)HEAD_LIMIT : in->body_limit;
+        tg_fail("%.*s: the answer is larger than %zu bytes", len, what->url, limit);
         return TG_FETCH_TOO_LARGE;
     }
     tg_fail("%.*s: %s", len, what->url, fetcher->reason[0] != '\0' ? fetcher->reason : curl_easy_strerror(code));

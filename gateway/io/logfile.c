@@ -1,9 +1,9 @@
 /*
  * logfile.c - rings between the loops and one thread that writes
  *
- * A ring has one producer, who moves head, and one consumer, the writer, who moves tail; both only grow, and the bytes between them are
- * whole lines, because head is published a line at a time. The producer makes no system call, so nobody wakes the writer: it looks by
- * itself, often when there is much to write.
+ * A ring has one producer, who moves head, and one consumer, the writer, who moves tail; both only grow, and the bytes between
+ * them are whole lines, because head is published a line at a time. The producer makes no system call, so nobody wakes the
+ * writer: it looks by itself, often when there is much to write.
  */
 #include "io/logfile.h"
 #include <errno.h>
@@ -56,10 +56,11 @@ static int open_file(const char *path)
 
 static void count_dropped(struct tg_logfile *file, const struct iovec *span)
 {
+    const char *bytes = span->iov_base;
     uint64_t lines = 0;
 
-    for (const char *at = span->iov_base, *end = at + span->iov_len; at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
-        lines++;
+    for (size_t i = 0; i < span->iov_len; i++)
+        lines += bytes[i] == '\n';
     atomic_fetch_add_explicit(&file->dropped, lines, memory_order_relaxed);
 }
 
@@ -112,7 +113,7 @@ static size_t waiting_bytes(struct tg_logfile *file)
     size_t bytes = 0;
 
     for (struct tg_ring *ring = atomic_load(&file->rings); ring != NULL; ring = ring->next)
-        bytes += atomic_load_explicit(&ring->head, memory_order_relaxed) - atomic_load_explicit(&ring->tail, memory_order_relaxed);
+        bytes += atomic_load(&ring->head) - atomic_load(&ring->tail);
     return bytes;
 }
 

@@ -42,7 +42,10 @@ static int read_changes(struct tg_store *store, int64_t number, struct tg_change
     return 0;
 }
 
-/* One snapshot, so that a pruned row is told from one that is not there yet; a number from the future means an older database was put back. */
+/*
+ * One snapshot, so that a pruned row is told from one that is not there yet. A number from the future means that an older
+ * database was put back.
+ */
 int tg_change_after(struct tg_store *store, int64_t number, struct tg_change *out, size_t capacity, size_t *count)
 {
     TG_TRANSACTION *transaction = store->truth;

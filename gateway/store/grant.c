@@ -24,7 +24,8 @@ int tg_grant_add(struct tg_store *store, struct tg_text code, const struct tg_gr
 
     tg_record_digest(code, digest);
     return tg_record_write(store->transient,
-                           "INSERT INTO code (digest, " COLUMNS ", replayed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)",
+                           "INSERT INTO code (digest, " COLUMNS ", replayed)"
+                           " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, 0)",
                            TG_VALUES(TG_CSTR(digest), TG_CSTR(grant->client), TG_CSTR(grant->account), TG_CSTR(grant->session),
                                      TG_CSTR(grant->redirect_uri), TG_CSTR(grant->scope), TG_CSTR(grant->nonce),
                                      TG_CSTR(grant->challenge), TG_INT(grant->auth_time_s), TG_INT(grant->expires_s)));
@@ -34,8 +35,8 @@ static int look(struct tg_store *store, const char *digest, struct tg_grant *out
 {
     TG_ROWS *rows = NULL;
 
-    if (tg_try(tg_record_one(store->transient, "SELECT " COLUMNS " FROM code WHERE digest = $1", TG_VALUES(TG_CSTR(digest)), &rows)) ==
-        TG_RECORD_NONE)
+    if (tg_try(tg_record_one(store->transient, "SELECT " COLUMNS " FROM code WHERE digest = $1", TG_VALUES(TG_CSTR(digest)),
+                             &rows)) == TG_RECORD_NONE)
         return TG_GRANT_UNKNOWN;
     read_grant(rows, out);
     return 0;
@@ -71,7 +72,8 @@ int tg_grant_take(struct tg_store *store, struct tg_text code, const char *clien
 
     tg_record_digest(code, digest);
     tg_try(tg_db_begin_write(transaction));
-    tg_try(tg_db_run(store->transient, "UPDATE code SET taken_ms = $3 WHERE digest = $1 AND client = $2 AND taken_ms = 0 AND expires_s > $4",
+    tg_try(tg_db_run(store->transient,
+                     "UPDATE code SET taken_ms = $3 WHERE digest = $1 AND client = $2 AND taken_ms = 0 AND expires_s > $4",
                      TG_VALUES(TG_CSTR(digest), TG_CSTR(client), TG_INT(tg_now_ms()), TG_INT(tg_now_s())), &taken));
     int answer = tg_try(taken > 0 ? look(store, digest, out) : explain(store, digest, client));
     tg_try(tg_db_commit(transaction));
@@ -96,8 +98,8 @@ int tg_access_add(struct tg_store *store, struct tg_text token, struct tg_text c
                            "INSERT INTO access_token (digest, code, client, account, scope, expires_s)"
                            " SELECT $1, $2, $3, $4, $5, CAST($6 AS BIGINT)"
                            " WHERE NOT EXISTS (SELECT 1 FROM code WHERE digest = $2 AND replayed = 1)",
-                           TG_VALUES(TG_CSTR(token_digest), TG_CSTR(code_digest), TG_CSTR(access->client), TG_CSTR(access->account),
-                                     TG_CSTR(access->scope), TG_INT(access->expires_s)));
+                           TG_VALUES(TG_CSTR(token_digest), TG_CSTR(code_digest), TG_CSTR(access->client),
+                                     TG_CSTR(access->account), TG_CSTR(access->scope), TG_INT(access->expires_s)));
 }
 
 int tg_access_find(struct tg_store *store, struct tg_text token, int64_t now_s, struct tg_access *out)
@@ -119,7 +121,8 @@ int tg_access_find(struct tg_store *store, struct tg_text token, int64_t now_s, 
 int tg_grant_prune(struct tg_store *store, int64_t now_s, int limit)
 {
     tg_try(tg_record_write(store->transient,
-                           "DELETE FROM code WHERE digest IN (SELECT digest FROM code WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)",
+                           "DELETE FROM code WHERE digest IN"
+                           " (SELECT digest FROM code WHERE expires_s <= $1 ORDER BY expires_s LIMIT $2)",
                            TG_VALUES(TG_INT(now_s), TG_INT(limit))));
     return tg_record_write(store->transient,
                            "DELETE FROM access_token WHERE digest IN"

@@ -26,7 +26,8 @@ int tg_instance_put(struct tg_store *store, const struct tg_instance *instance)
                            "INSERT INTO instance (host, source_id, source_name, client) VALUES ($1, $2, $3, $4)"
                            " ON CONFLICT (host) DO UPDATE SET source_id = excluded.source_id, source_name = excluded.source_name,"
                            " client = excluded.client",
-                           TG_VALUES(TG_CSTR(instance->host), TG_INT(instance->source_id), TG_CSTR(instance->source_name), client)));
+                           TG_VALUES(TG_CSTR(instance->host), TG_INT(instance->source_id), TG_CSTR(instance->source_name),
+                                     client)));
     tg_try(tg_change_add(store, TG_CHANGE_INSTANCE, instance->host));
     return tg_db_commit(transaction);
 }

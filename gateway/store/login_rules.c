@@ -1,7 +1,7 @@
 /*
  * login_rules.c - which names and addresses an account may have
  *
- * Gitea's rules (models/user/user.go, modules/validation), so that every account of ours can become a user there, and our own words.
+ * Gitea's rules (models/user/user.go, modules/validation), so that every account of ours can become a user there, and our words.
  */
 #include "store/account.h"
 #include "base/result.h"

@@ -6,8 +6,8 @@
 #define VERSION_TABLE "CREATE TABLE schema_version (version BIGINT NOT NULL); INSERT INTO schema_version (version) VALUES (0);"
 
 /*
- * counter: a change takes its number by raising the counter, which makes every later writer wait until this one has committed: numbers
- * have no gaps and become visible in order. A counter outlives the rows it counted, so that no number comes twice.
+ * counter: a change takes its number by raising the counter, which makes every later writer wait until this one has committed:
+ * numbers have no gaps and become visible in order. A counter outlives the rows it counted, so that no number comes twice.
  */
 static const char truth_1[] =
     "CREATE TABLE counter (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);"
@@ -39,7 +39,8 @@ static const char truth_1[] =
     " PRIMARY KEY (host, account), UNIQUE (host, gitea_user));"
 
     "CREATE TABLE signing_key ("
-    " kid TEXT NOT NULL PRIMARY KEY, state BIGINT NOT NULL CHECK (state IN (0, 1, 2)), created_s BIGINT NOT NULL, sealed TEXT NOT NULL);"
+    " kid TEXT NOT NULL PRIMARY KEY, state BIGINT NOT NULL CHECK (state IN (0, 1, 2)), created_s BIGINT NOT NULL,"
+    " sealed TEXT NOT NULL);"
     "CREATE UNIQUE INDEX signing_key_current ON signing_key (state) WHERE state = 1;"; /* one key signs */
 
 static const char transient_1[] =
@@ -49,9 +50,10 @@ static const char transient_1[] =
     "CREATE INDEX provider_session_used ON provider_session (last_used_s);"
 
     "CREATE TABLE code ("
-    " digest TEXT NOT NULL PRIMARY KEY, client TEXT NOT NULL, account TEXT NOT NULL, session TEXT NOT NULL, redirect_uri TEXT NOT NULL,"
-    " scope TEXT NOT NULL, nonce TEXT NOT NULL, challenge TEXT NOT NULL, auth_time_s BIGINT NOT NULL, expires_s BIGINT NOT NULL,"
-    " taken_ms BIGINT NOT NULL, replayed BIGINT NOT NULL CHECK (replayed IN (0, 1)));"
+    " digest TEXT NOT NULL PRIMARY KEY, client TEXT NOT NULL, account TEXT NOT NULL, session TEXT NOT NULL,"
+    " redirect_uri TEXT NOT NULL, scope TEXT NOT NULL, nonce TEXT NOT NULL, challenge TEXT NOT NULL,"
+    " auth_time_s BIGINT NOT NULL, expires_s BIGINT NOT NULL, taken_ms BIGINT NOT NULL,"
+    " replayed BIGINT NOT NULL CHECK (replayed IN (0, 1)));"
     "CREATE INDEX code_expires ON code (expires_s);"
     "CREATE TABLE access_token ("
     " digest TEXT NOT NULL PRIMARY KEY, code TEXT NOT NULL, client TEXT NOT NULL, account TEXT NOT NULL, scope TEXT NOT NULL,"
@@ -66,8 +68,20 @@ static const char transient_1[] =
 static const char *const truth_migrations[] = {truth_1};
 static const char *const transient_migrations[] = {transient_1};
 
-const struct tg_schema tg_schema_truth = {"truth.db", TG_DB_FULL, truth_migrations, tg_count(truth_migrations), true};
-const struct tg_schema tg_schema_transient = {"transient.db", TG_DB_NORMAL, transient_migrations, tg_count(transient_migrations), false};
+const struct tg_schema tg_schema_truth = {
+    .file = "truth.db",
+    .sync = TG_DB_FULL,
+    .migrations = truth_migrations,
+    .version = tg_count(truth_migrations),
+    .is_copied = true,
+};
+
+const struct tg_schema tg_schema_transient = {
+    .file = "transient.db",
+    .sync = TG_DB_NORMAL,
+    .migrations = transient_migrations,
+    .version = tg_count(transient_migrations),
+};
 
 int tg_schema_version(struct tg_db *db, int64_t *version)
 {

@@ -43,7 +43,8 @@ static int change(struct tg_store *store, const char *sql, const struct tg_value
 
 int tg_session_touch(struct tg_store *store, const char *digest, int64_t now_s)
 {
-    return change(store, "UPDATE provider_session SET last_used_s = $2 WHERE digest = $1", TG_VALUES(TG_CSTR(digest), TG_INT(now_s)));
+    return change(store, "UPDATE provider_session SET last_used_s = $2 WHERE digest = $1",
+                  TG_VALUES(TG_CSTR(digest), TG_INT(now_s)));
 }
 
 int tg_session_end(struct tg_store *store, const char *digest)

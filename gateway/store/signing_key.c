@@ -18,7 +18,7 @@ static int open_key(const struct tg_keyring *ring, struct tg_text text, char **p
     char *plain = tg_alloc(sealed_len);
     if (tg_unseal(ring, purpose, tg_text_n((const char *)sealed, sealed_len), (uint8_t *)plain, &len) != 0) {
         free(plain);
-        return tg_fail("a signing key in the database does not open with the key ring's keys: put back the file it was sealed with");
+        return tg_fail("a signing key in the database does not open with the key ring: put back the file it was sealed with");
     }
     plain[len] = '\0';
     *pem = plain;
@@ -42,12 +42,14 @@ static int read_keys(struct tg_rows *rows, const struct tg_keyring *ring, struct
     return 0;
 }
 
-int tg_signing_key_list(struct tg_store *store, const struct tg_keyring *ring, struct tg_signing_key *out, size_t capacity, size_t *count)
+int tg_signing_key_list(struct tg_store *store, const struct tg_keyring *ring, struct tg_signing_key *out, size_t capacity,
+                        size_t *count)
 {
     TG_ROWS *rows = NULL;
 
     *count = 0;
-    tg_try(tg_db_query(store->truth, "SELECT kid, state, created_s, sealed FROM signing_key ORDER BY created_s DESC, kid LIMIT $1",
+    tg_try(tg_db_query(store->truth,
+                       "SELECT kid, state, created_s, sealed FROM signing_key ORDER BY created_s DESC, kid LIMIT $1",
                        TG_VALUES(TG_INT((int64_t)capacity)), &rows));
     int result = read_keys(rows, ring, out, count);
     if (result < 0) {
@@ -71,7 +73,8 @@ int tg_signing_key_add(struct tg_store *store, const struct tg_keyring *ring, co
 
     tg_try(tg_db_begin_write(transaction));
     if (tg_try(tg_db_run(store->truth, "INSERT INTO signing_key (kid, state, created_s, sealed) VALUES ($1, $2, $3, $4)",
-                         TG_VALUES(TG_CSTR(key->kid), TG_INT(key->state), TG_INT(key->created_s), TG_CSTR(text)), NULL)) == TG_DB_CONFLICT)
+                         TG_VALUES(TG_CSTR(key->kid), TG_INT(key->state), TG_INT(key->created_s), TG_CSTR(text)), NULL)) ==
+        TG_DB_CONFLICT)
         return TG_SIGNING_KEY_EXISTS;
     tg_try(tg_change_add(store, TG_CHANGE_KEYS, ""));
     return tg_db_commit(transaction);

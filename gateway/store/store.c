@@ -30,8 +30,9 @@ static int judge_version(struct tg_db *db, const struct tg_schema *schema, const
         return TG_STORE_OLDER;
     }
     if (version > schema->version) {
-        tg_fail("database %s has schema %" PRId64 " and this program knows %" PRId64 ": install the release that wrote it, or put back the copy "
-                "%s.%" PRId64 " (what happened since is lost)", path, version, schema->version, path, schema->version);
+        tg_fail("database %s has schema %" PRId64 " and this program knows %" PRId64
+                ": install the release that wrote it, or put back the copy %s.%" PRId64 " (what happened since is lost)",
+                path, version, schema->version, path, schema->version);
         return TG_STORE_NEWER;
     }
     return 0;

@@ -45,7 +45,8 @@ static int read_worst_hold(struct tg_store *store, const char *account, struct t
     TG_ROWS *rows = NULL;
 
     if (tg_try(tg_record_one(store->truth,
-                             "SELECT level, kind, since_s FROM hold WHERE account = $1 ORDER BY level DESC, since_s, kind LIMIT 1",
+                             "SELECT level, kind, since_s FROM hold WHERE account = $1"
+                             " ORDER BY level DESC, since_s, kind LIMIT 1",
                              TG_VALUES(TG_CSTR(account)), &rows)) == TG_RECORD_NONE)
         return 0;
     out->hold = tg_row_int(rows, 0) == TG_HOLD_READONLY ? TG_HOLD_READONLY : TG_HOLD_BLOCKED;
@@ -68,7 +69,8 @@ int tg_facts_read(struct tg_store *store, const char *account, struct tg_facts *
 }
 
 /* Writes what belongs to an account, the first value, and its change row. */
-static int write_fact(struct tg_store *store, enum tg_change_kind kind, const char *sql, const struct tg_value *values, size_t count)
+static int write_fact(struct tg_store *store, enum tg_change_kind kind, const char *sql, const struct tg_value *values,
+                      size_t count)
 {
     TG_TRANSACTION *transaction = store->truth;
 
@@ -88,12 +90,14 @@ int tg_subscription_set(struct tg_store *store, const char *account, int64_t pai
 }
 
 /* A hold that is placed again keeps its beginning. */
-int tg_hold_place(struct tg_store *store, const char *account, enum tg_hold_kind kind, enum tg_hold_level level, const char *reason)
+int tg_hold_place(struct tg_store *store, const char *account, enum tg_hold_kind kind, enum tg_hold_level level,
+                  const char *reason)
 {
     return write_fact(store, TG_CHANGE_HOLD,
                  "INSERT INTO hold (account, kind, level, reason, since_s) VALUES ($1, $2, $3, $4, $5)"
                  " ON CONFLICT (account, kind) DO UPDATE SET level = excluded.level, reason = excluded.reason",
-                 TG_VALUES(TG_CSTR(account), TG_CSTR(tg_hold_kind_name(kind)), TG_INT(level), TG_CSTR(reason), TG_INT(tg_now_s())));
+                 TG_VALUES(TG_CSTR(account), TG_CSTR(tg_hold_kind_name(kind)), TG_INT(level), TG_CSTR(reason),
+                           TG_INT(tg_now_s())));
 }
 
 int tg_hold_lift(struct tg_store *store, const char *account, enum tg_hold_kind kind)

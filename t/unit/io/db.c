@@ -18,7 +18,8 @@ static struct tg_db *with_table(struct scratch *scratch)
 {
     struct tg_db *db = open_it(scratch, true);
 
-    assert_result(0, tg_db_script(db, "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, text TEXT, bytes BLOB, parent BIGINT REFERENCES t (id))"));
+    assert_result(0, tg_db_script(db, "CREATE TABLE t (id BIGINT NOT NULL PRIMARY KEY, text TEXT, bytes BLOB,"
+                                      " parent BIGINT REFERENCES t (id))"));
     return db;
 }
 
@@ -232,7 +233,8 @@ static void write_until_killed(const char *path, int tell)
     if (tg_db_open(path, TG_DB_NORMAL, false, &db) != 0)
         _exit(1);
     for (int64_t id = 1;; id += 2) {
-        if (tg_db_begin_write(db) != 0 || add(db, id) != 0 || write(tell, "x", 1) != 1 || add(db, id + 1) != 0 || tg_db_commit(db) != 0)
+        if (tg_db_begin_write(db) != 0 || add(db, id) != 0 || write(tell, "x", 1) != 1 || add(db, id + 1) != 0 ||
+            tg_db_commit(db) != 0)
             _exit(1);
     }
 }

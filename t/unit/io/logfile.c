@@ -100,10 +100,10 @@ static void *produce(void *argument)
     char line[512];
 
     for (int i = 0; i < LINES; i++) {
-        int len = snprintf(line, sizeof(line), "producer=%d line=%d %.*s\n", producer->number, i, i % 300,
-                           "..........................................................................................................."
-                           "..........................................................................................................."
-                           "...........................................................................................................");
+        int len = snprintf(line, sizeof(line), "producer=%d line=%d ", producer->number, i);
+        memset(line + len, '.', (size_t)(i % 300));
+        len += i % 300;
+        line[len++] = '\n';
         tg_ring_put(producer->ring, line, (size_t)len);
         if (i % 1000 == 999)
             usleep(20000);

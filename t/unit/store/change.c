@@ -75,7 +75,7 @@ static void pruned_rows_are_a_gap_for_who_is_behind(void **state)
     assert_result(0, tg_change_after(&s->store, 0, changes, 8, &count));
     assert_int_equal(count, 4);
 
-    assert_result(0, tg_db_run(s->store.truth, "UPDATE change SET made_s = made_s - 90000 WHERE number IN (1, 2, 4)", NULL, 0, NULL));
+    assert_result(0, tg_db_script(s->store.truth, "UPDATE change SET made_s = made_s - 90000 WHERE number IN (1, 2, 4)"));
     assert_result(0, tg_change_prune(&s->store, tg_now_s()));
     assert_result(TG_CHANGE_GAP, tg_change_after(&s->store, 0, changes, 8, &count));
     assert_int_equal(count, 0);
@@ -107,7 +107,8 @@ static void write_changes(const char *directory, int count)
     if (tg_store_open(directory, &store) != 0)
         _exit(1);
     for (int i = 0; i < count; i++) {
-        if (tg_db_begin_write(store.truth) != 0 || tg_change_add(&store, TG_CHANGE_HOLD, "x") != 0 || tg_db_commit(store.truth) != 0)
+        if (tg_db_begin_write(store.truth) != 0 || tg_change_add(&store, TG_CHANGE_HOLD, "x") != 0 ||
+            tg_db_commit(store.truth) != 0)
             _exit(2);
     }
     tg_store_close(&store);

@@ -3,7 +3,7 @@
 
 static struct tg_client add_client(struct stored *s, const char *instance)
 {
-    struct tg_client client = {.name = "The forge", .kind = TG_CLIENT_GITEA, .redirect_uri = "https://code.example/user/oauth2/x/callback"};
+    struct tg_client client = {.name = "The forge", .kind = TG_CLIENT_GITEA, .redirect_uri = "https://code.example/callback"};
 
     snprintf(client.instance, sizeof(client.instance), "%s", instance);
     memset(client.secret_digest, 0xa5, TG_DIGEST);

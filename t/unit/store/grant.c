@@ -13,9 +13,9 @@ struct code {
 
 static void make_code(struct stored *s, struct code *code, int64_t ttl_s)
 {
-    struct tg_grant grant = {.client = "client-one", .account = "ada", .session = "session", .redirect_uri = "https://code.example/cb",
-                             .scope = "openid", .nonce = "nonce", .challenge = "challenge", .auth_time_s = 17,
-                             .expires_s = tg_now_s() + ttl_s};
+    struct tg_grant grant = {.client = "client-one", .account = "ada", .session = "session",
+                             .redirect_uri = "https://code.example/cb", .scope = "openid", .nonce = "nonce",
+                             .challenge = "challenge", .auth_time_s = 17, .expires_s = tg_now_s() + ttl_s};
 
     tg_random_token(code->bytes);
     code->text = tg_text(code->bytes);

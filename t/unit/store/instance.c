@@ -123,7 +123,8 @@ static void credentials_are_known_per_instance_until_pruned(void **state)
     assert_result(0, tg_credential_prune(&s->store, tg_now_s() - 10, 100));
     assert_result(0, tg_credential_find(&s->store, host, digest, &user));
     assert_result(0, tg_credential_prune(&s->store, tg_now_s() + 10, 1));
-    int left = (tg_credential_find(&s->store, host, digest, &user) == 0) + (tg_credential_find(&s->store, "elsewhere", digest, &user) == 0);
+    int left = tg_credential_find(&s->store, host, digest, &user) == 0;
+    left += tg_credential_find(&s->store, "elsewhere", digest, &user) == 0;
     assert_int_equal(left, 1);
     assert_result(0, tg_credential_prune(&s->store, tg_now_s() + 10, 100));
     assert_result(TG_CREDENTIAL_UNKNOWN, tg_credential_find(&s->store, host, digest, &user));

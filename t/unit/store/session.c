@@ -3,7 +3,8 @@
 
 static struct tg_session add_session(struct stored *s, const char *id, int64_t used_s)
 {
-    struct tg_session session = {.account = "ada", .epoch = 3, .auth_time_s = 100, .last_used_s = used_s, .address = "::1", .agent = "Browser"};
+    struct tg_session session = {.account = "ada", .epoch = 3, .auth_time_s = 100, .last_used_s = used_s, .address = "::1",
+                                 .agent = "Browser"};
 
     assert_result(0, tg_session_add(&s->store, tg_text(id), &session));
     return session;
