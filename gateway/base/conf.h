@@ -79,7 +79,7 @@ void tg_conf_read(struct tg_conf_file *file, const char *path, struct tg_text te
 void tg_conf_done(struct tg_conf_file *file);
 
 /* For checks that look at more than one key: adds a line at the place where the field was set (or where its section stands),
-   with its path before the text: "teagate.yaml:12: oidc.issuer: TEXT". field: address of the value inside the struct that was read. */
+   with its path before the text: "teagate.yaml:12: oidc.issuer: TEXT". field: address of the value inside the struct. */
 void tg_conf_error_at(struct tg_conf_file *file, const void *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void tg_conf_warn_at(struct tg_conf_file *file, const void *field, const char *format, ...)

@@ -93,7 +93,8 @@ void tg_seal(const struct tg_keyring *ring, const char *purpose, struct tg_text 
     out[0] = ring->keys[0].id;
     tg_random(out + 1, NONCE);
     crypto_aead_xchacha20poly1305_ietf_encrypt(out + 1 + NONCE, NULL, (const unsigned char *)plain.base, plain.len,
-                                               (const unsigned char *)purpose, strlen(purpose), NULL, out + 1, ring->keys[0].bytes);
+                                               (const unsigned char *)purpose, strlen(purpose), NULL, out + 1,
+                                               ring->keys[0].bytes);
 }
 
 int tg_unseal(const struct tg_keyring *ring, const char *purpose, struct tg_text sealed, uint8_t *out, size_t *len)
