@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/ca.h"
@@ -35,6 +37,16 @@ static int open_logs(struct tg_site *site)
     event_file = site->event_log;
     tg_log_set_sink(log_to_file);
     return 0;
+}
+
+static int load_keys(struct tg_site *site)
+{
+    TG_FREED char *directory = tg_strdup(tg_site_keyring_path(site->conf));
+
+    *strrchr(directory, '/') = '\0';
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return tg_fail_errno("%s could not be made", directory);
+    return tg_keyring_load(&site->ring, tg_site_keyring_path(site->conf), true);
 }
 
 static int load_templates(struct tg_site *site)
@@ -181,7 +193,7 @@ static int make_site(struct tg_site *site, const struct tg_site_inputs *inputs)
     tg_time_init();
     tg_try(tg_secret_init());
     tg_try(open_logs(site));
-    tg_try(tg_keyring_load(&site->ring, tg_site_keyring_path(site->conf), true));
+    tg_try(load_keys(site));
     if (tg_try(tg_store_open(site->conf->state, &store)) != 0)
         return TG_FAILED;
     made = tg_oidc_ensure_key(&store, &site->ring);

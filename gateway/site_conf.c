@@ -70,11 +70,11 @@ static void check_hosts(struct tg_conf_file *file, const struct tg_site_conf *co
         if (giteas[i].host == NULL)
             continue;
         if (issuer_host != NULL && strcmp(giteas[i].host, issuer_host) == 0)
-            tg_conf_error_at(file, &giteas[i].host, "host: %s is the provider's host (oidc.issuer); give Gitea a name of its own",
+            tg_conf_error_at(file, &giteas[i].host, "%s is the provider's host (oidc.issuer); give Gitea a name of its own",
                              giteas[i].host);
         for (size_t j = 0; j != i; ++j)
             if (giteas[j].host != NULL && strcmp(giteas[i].host, giteas[j].host) == 0)
-                tg_conf_error_at(file, &giteas[i].host, "host: %s is named twice; each Gitea needs a host of its own", giteas[i].host);
+                tg_conf_error_at(file, &giteas[i].host, "%s is named twice; each Gitea needs a host of its own", giteas[i].host);
     }
 }
 
@@ -85,9 +85,9 @@ static void check_issuer(struct tg_conf_file *file, const struct tg_site_conf *c
     if (issuer == NULL)
         return;
     if (strncmp(issuer, "https://", 8) != 0)
-        tg_conf_error_at(file, &conf->oidc.issuer, "issuer: \"%s\" must begin with https:// (OpenID Connect Discovery 3)", issuer);
+        tg_conf_error_at(file, &conf->oidc.issuer, "\"%s\" must begin with https:// (OpenID Connect Discovery 3)", issuer);
     else if (strchr(issuer + 8, '/') != NULL)
-        tg_conf_error_at(file, &conf->oidc.issuer, "issuer: \"%s\" must be a host without a path; the provider has a host of its own",
+        tg_conf_error_at(file, &conf->oidc.issuer, "\"%s\" must be a host without a path; the provider has a host of its own",
                          issuer);
 }
 
@@ -97,7 +97,7 @@ static void check_backchannel(struct tg_conf_file *file, const struct tg_site_co
     bool loopback = address->host != NULL && (strncmp(address->host, "127.", 4) == 0 || strcmp(address->host, "::1") == 0);
 
     if (address->text != NULL && !loopback)
-        tg_conf_error_at(file, address, "backchannel: \"%s\" is not a loopback address; Gitea's token requests must not be reachable "
+        tg_conf_error_at(file, address, "\"%s\" is not a loopback address; Gitea's token requests must not be reachable "
                                         "from elsewhere, as in 127.0.0.1:9443", address->text);
 }
 
@@ -106,9 +106,9 @@ static void check_surprises(struct tg_conf_file *file, const struct tg_site_conf
     const struct tg_subscription_conf *rules = &conf->subscription;
 
     if (rules->grace_s < 3 * 86400)
-        tg_conf_warn_at(file, &rules->grace_s, "grace: less than 3 days; a payment that is late over a weekend closes the account");
+        tg_conf_warn_at(file, &rules->grace_s, "less than 3 days; a payment that is late over a weekend closes the account");
     if (conf->http.tls.directory == NULL && conf->http.tls.internal_ca.count == 0)
-        tg_conf_warn_at(file, &conf->http.tls, "tls: no directory and no internal-ca; every handshake will be refused");
+        tg_conf_warn_at(file, &conf->http.tls.directory, "neither tls.directory nor tls.internal-ca is set; every handshake will be refused");
 }
 
 void tg_site_conf_read(struct tg_conf_file *file, const char *path, struct tg_text text, struct tg_site_conf *conf)
