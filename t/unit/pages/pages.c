@@ -61,6 +61,10 @@ static void every_error_has_its_page(void **state)
         assert_int_equal(full.status, tg_error_status((enum tg_error_kind)kind));
         assert_non_null(strstr(full.body.base, "8Y5G13NB4S7T2K9QXAMP"));
         assert_null(strstr(full.body.base, "<atlas>"));
+        if (kind == TG_ERROR_UPSTREAM_DOWN)
+            assert_non_null(strstr(full.body.base, "<a class=\"tg-go\" href=\"/nordlicht/atlas/pulls\">Try again</a>"));
+        if (kind == TG_ERROR_CLOSED)
+            assert_non_null(strstr(full.body.base, "<a class=\"tg-go\" href=\"https://code.alder.example\">"));
         tg_error_page(templates, (enum tg_error_kind)kind, &unknown, &arena, &empty);
         check_page(bare, &empty);
 
