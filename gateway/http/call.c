@@ -128,7 +128,8 @@ static void fill_json(struct tg_call *call, enum tg_error_kind kind)
     else if (kind == TG_ERROR_INTERNAL)
         code = "server_error";
     call->reply.content_type = "application/json";
-    call->reply.body = tg_text(tg_arena_format(&call->arena, "{\"error\":\"%s\",\"error_description\":\"%s\"}\n", code, tg_error_line(kind)));
+    call->reply.body = tg_text(tg_arena_format(&call->arena, "{\"error\":\"%s\",\"error_description\":\"%s\"}\n", code,
+                                               tg_error_line(kind)));
 }
 
 /* An error of this file's own, in what the client says it reads. */

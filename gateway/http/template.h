@@ -1,10 +1,12 @@
 /*
  * template.h - pages from template files, with declared slots
  *
- * A template is HTML with {{name}} (escaped text), {{#name}}...{{/name}} (left out when the slot is absent or empty), {{^name}}...{{/name}}
- * (the opposite), {{>part}} and {{! a comment}}. A slot whose name ends with "_url" is left out unless it is an https:// or http:// address
- * or an absolute path, so that no value can become a script. Templates are compiled into the program from conf/templates/; a file of the same name in the operator's
- * template directory replaces it. All are parsed at start: a slot that the page does not declare is an error with file and line.
+ * A template is HTML with {{name}} (escaped text), {{#name}}...{{/name}} (left out when the slot is absent or empty),
+ * {{^name}}...{{/name}} (the opposite), {{>part}} and {{! a comment}}. A slot whose name ends with "_url" is left out unless it is an
+ * https:// or http:// address or an absolute path, so that no value can become a script.
+ *
+ * Templates are compiled into the program from conf/templates/; a file of the same name in the operator's template directory replaces
+ * it. All are parsed at start: a slot that the page does not declare is an error with file and line.
  */
 #ifndef TG_HTTP_TEMPLATE_H
 #define TG_HTTP_TEMPLATE_H
