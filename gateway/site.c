@@ -1,8 +1,8 @@
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/result.h"
+#include "http/admin.h"
 #include "http/ca.h"
 #include "http/error_page.h"
 #include "site_parts.h"
@@ -37,16 +37,6 @@ static int open_logs(struct tg_site *site)
     event_file = site->event_log;
     tg_log_set_sink(log_to_file);
     return 0;
-}
-
-static int load_keys(struct tg_site *site)
-{
-    TG_FREED char *directory = tg_strdup(tg_site_keyring_path(site->conf));
-
-    *strrchr(directory, '/') = '\0';
-    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
-        return tg_fail_errno("%s could not be made", directory);
-    return tg_keyring_load(&site->ring, tg_site_keyring_path(site->conf), true);
 }
 
 static int load_templates(struct tg_site *site)
@@ -174,13 +164,17 @@ static int make_server(struct tg_site *site, const struct tg_site_inputs *inputs
         .listener_count = inputs->listener_count,
         .steps = tg_site_steps,
         .backchannel_steps = tg_site_backchannel_steps,
+        .admin_steps = tg_site_admin_steps,
         .find_host = tg_site_find_host,
         .context = site,
         .parts = parts,
         .tls = site->tls,
         .access_log = site->access_log,
+        .names = &tg_front_names,
+        .admin = &site->admin_texts,
     };
 
+    site->admin_texts = (struct tg_admin){.metrics = tg_site_metrics, .context = site};
     return tg_server_new(&options, &site->server);
 }
 
@@ -193,7 +187,7 @@ static int make_site(struct tg_site *site, const struct tg_site_inputs *inputs)
     tg_time_init();
     tg_try(tg_secret_init());
     tg_try(open_logs(site));
-    tg_try(load_keys(site));
+    tg_try(tg_keyring_load(&site->ring, tg_site_keyring_path(site->conf), true));
     if (tg_try(tg_store_open(site->conf->state, &store)) != 0)
         return TG_FAILED;
     made = tg_oidc_ensure_key(&store, &site->ring);

@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/result.h"
 #include "site_conf.h"
 
 static const char *const levels[] = {"debug", "info", "warn", "error", NULL};

@@ -6,6 +6,7 @@
 
 #include "account/account_pages.h"
 #include "front/front.h"
+#include "http/admin.h"
 #include "oidc/oidc.h"
 #include "site.h"
 
@@ -26,6 +27,7 @@ struct tg_site {
     struct tg_account_pages *pages;
     struct tg_oidc *oidc;
     struct tg_front *front;
+    struct tg_admin admin_texts;
     struct tg_server *server;
     struct tg_arena arena;               /* names above */
 };
@@ -42,8 +44,9 @@ const struct tg_host *tg_site_find_host(struct tg_text authority, void *site);
 /* site_steps.c: the way of a request, for each kind of listener. */
 extern const struct tg_step tg_site_steps[];
 extern const struct tg_step tg_site_backchannel_steps[];
+extern const struct tg_step tg_site_admin_steps[];
 
 /* site_status.c: families of /metrics that no loop counts. */
-void tg_site_metrics(const void *site, struct tg_string *out);
+void tg_site_metrics(struct tg_string *out, void *site);
 
 #endif

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/result.h"
 #include "http/metrics.h"
 #include "site_parts.h"
 
@@ -53,9 +54,12 @@ void tg_site_status(struct tg_site *site, struct tg_string *out)
     tg_json_add(out, status);
 }
 
-static void pool_family(const struct tg_site *site, struct tg_string *out, const char *name, const char *help, uint64_t (*of)(struct tg_pool_stats *))
+static void pool_family(struct tg_site *site, struct tg_string *out, const char *const name_and_help[2],
+                        uint64_t (*of)(const struct tg_pool_stats *))
 {
-    tg_string_addf(out, "# HELP teagate_pool_%s %s\n# TYPE teagate_pool_%s gauge\n", name, help, name);
+    const char *name = name_and_help[0];
+
+    tg_string_addf(out, "# HELP teagate_pool_%s %s\n# TYPE teagate_pool_%s gauge\n", name, name_and_help[1], name);
     for (size_t i = 0; i != tg_count(site->pools.of); ++i) {
         struct tg_pool_stats stats;
 
@@ -64,17 +68,17 @@ static void pool_family(const struct tg_site *site, struct tg_string *out, const
     }
 }
 
-static uint64_t busy_of(struct tg_pool_stats *stats)
+static uint64_t busy_of(const struct tg_pool_stats *stats)
 {
     return stats->busy;
 }
 
-static uint64_t queued_of(struct tg_pool_stats *stats)
+static uint64_t queued_of(const struct tg_pool_stats *stats)
 {
     return stats->queued;
 }
 
-static uint64_t refused_of(struct tg_pool_stats *stats)
+static uint64_t refused_of(const struct tg_pool_stats *stats)
 {
     return stats->refused;
 }
@@ -84,13 +88,13 @@ static void gauge(struct tg_string *out, const char *name, const char *help, int
     tg_string_addf(out, "# HELP teagate_%s %s\n# TYPE teagate_%s gauge\nteagate_%s %" PRId64 "\n", name, help, name, name, value);
 }
 
-void tg_site_metrics(const void *context, struct tg_string *out)
+void tg_site_metrics(struct tg_string *out, void *context)
 {
-    const struct tg_site *site = context;
+    struct tg_site *site = context;
 
-    pool_family(site, out, "busy", "Worker threads at work.", busy_of);
-    pool_family(site, out, "queued", "Jobs that wait for a worker thread.", queued_of);
-    pool_family(site, out, "refused", "Jobs refused since start because the queue was full.", refused_of);
+    pool_family(site, out, (const char *const[]){"busy", "Worker threads at work."}, busy_of);
+    pool_family(site, out, (const char *const[]){"queued", "Jobs that wait for a worker thread."}, queued_of);
+    pool_family(site, out, (const char *const[]){"refused", "Jobs refused since start because the queue was full."}, refused_of);
     gauge(out, "generation", "Number of this configuration generation.", site->generation);
     gauge(out, "access_log_dropped", "Access log lines dropped because the disk did not keep up.", dropped(site->access_log));
     gauge(out, "event_log_dropped", "Event log lines dropped because the disk did not keep up.", dropped(site->event_log));

@@ -41,8 +41,24 @@ static enum tg_step_answer step_backchannel(struct tg_visit *visit)
     struct tg_site *site = tg_site_of(visit);
 
     visit->host = &site->backchannel;
-    if (tg_call_start(visit, tg_oidc_backchannel_endpoints, &site->pools, site->oidc) != 0)
-        tg_reply_text(visit, 404, "There is nothing at this address.\n");
+    return tg_call_start(visit, tg_oidc_backchannel_endpoints, &site->pools, site->oidc) != 0 ? TG_STEP_NEXT : TG_STEP_DONE;
+}
+
+/* Whoever reaches this listener may know; the steps behind say what. */
+static enum tg_step_answer step_admin_host(struct tg_visit *visit)
+{
+    visit->host = &tg_site_of(visit)->admin;
+    return TG_STEP_NEXT;
+}
+
+static enum tg_step_answer step_admin_pages(struct tg_visit *visit)
+{
+    return tg_admin_steps[0].run(visit);
+}
+
+static enum tg_step_answer step_nothing(struct tg_visit *visit)
+{
+    tg_reply_text(visit, 404, "There is nothing at this address.\n");
     return TG_STEP_DONE;
 }
 
@@ -60,5 +76,14 @@ const struct tg_step tg_site_steps[] = {
 const struct tg_step tg_site_backchannel_steps[] = {
     {"guard", tg_step_guard},
     {"backchannel", step_backchannel},
+    {"nothing", step_nothing},
+    {NULL, NULL},
+};
+
+const struct tg_step tg_site_admin_steps[] = {
+    {"guard", tg_step_guard},
+    {"host", step_admin_host},
+    {"admin", step_admin_pages},
+    {"nothing", step_nothing},
     {NULL, NULL},
 };
