@@ -1,0 +1,141 @@
+# HTTP/2 of the patched libh2o: connections and streams, and clients that mean harm
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
+use Patchd;
+use Teagate::H2 qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION END_STREAM END_HEADERS
+    NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED);
+use Test::More;
+use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
+use Time::HiRes qw(time sleep);
+
+my $server = Patchd->start('max-requests' => 4);
+
+sub h2 { return Teagate::H2->new(port => $server->{h2}, window => 1 << 24, @_) }
+
+subtest 'ordinary requests are answered' => sub {
+    my $h2 = h2();
+    my @id = map { $h2->request(path => "/bytes/$_") } 0, 1, 1000, 60_000;
+    is($h2->answer($_)->{status}, 200) for @id;
+    is($h2->answer($id[2])->{body}, letters(1000), 'the bytes are those asked for');
+    is($h2->answer($id[3])->{body}, letters(60_000));
+};
+
+subtest 'a window that opens after the last byte does not abort' => sub {
+    # the window is as large as the body, so the stream has sent everything and is blocked at the same time
+    my $size = 60_000;
+    for (1 .. 3) {
+        my $h2 = Teagate::H2->new(port => $server->{h2}, settings => { 4 => $size }, window => 1 << 30);
+        my $bytes = '';
+        for (1 .. 150) {
+            my $id = $h2->{next_id};
+            $h2->{next_id} += 2;
+            $bytes .= Teagate::H2::frame(HEADERS, END_STREAM | END_HEADERS, $id, $h2->block(path => "/bytes/$size"));
+        }
+        $h2->send_bytes($bytes);
+        sleep 0.1;
+        my $next = 1;
+        for (my $i = 0; $i < 400 && $server->is_alive; ++$i) {
+            $h2->send_bytes(join '', map { Teagate::H2::frame(WINDOW_UPDATE, 0, $_ * 2 - 1, pack 'N', 1) } 1 .. 150);
+            sysread $h2->{socket}, my $some, 60_000 if $h2->{select}->can_read(0.001);
+        }
+        $h2->close;
+        last unless $server->is_alive;
+    }
+    ok($server->is_alive, 'the server lives');
+};
+
+subtest 'a CONTINUATION of another stream is refused' => sub {
+    my $h2 = h2();
+    my $upload = $h2->request(method => 'POST', path => '/sink', body => 1);
+    my $block = $h2->block(path => '/hello');
+    $h2->send(HEADERS, END_STREAM, $upload + 2, substr $block, 0, 10);
+    $h2->send(CONTINUATION, END_HEADERS, $upload, substr $block, 10);
+    is($h2->end, PROTOCOL_ERROR, 'the connection ends');
+};
+
+subtest 'a connection that breaks starts no pending request' => sub {
+    # four requests run, the others wait. The client reads nothing, so writing blocks; answers to PING pile up, so reading
+    # stops; then the client resets: the server learns it by writing.
+    my $before = $server->stats;
+    for (1 .. 3) {
+        my $socket = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $server->{h2}, Sockopts => [[SOL_SOCKET, SO_RCVBUF, 4096]]);
+        my $h2 = Teagate::H2->new(socket => $socket, settings => { 4 => 1 << 24 }, window => 1 << 26);
+        $h2->request(path => '/bytes/4000000') for 1 .. 4;
+        sleep 0.2;
+        $h2->request(path => '/show') for 1 .. 50;
+        $h2->send_bytes(Teagate::H2::frame(PING, 0, 0, 'x' x 8) x 45_000);
+        sleep 0.1;
+        setsockopt $socket, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0;
+        $h2->close;
+        sleep 0.1;
+    }
+    my $after = $server->stats;
+    ok($server->is_alive, 'the server lives');
+    is($after->{requests} - $before->{requests} - 1, 12, 'only those that ran before have run');
+    is($after->{requests} - $after->{disposed}, 1, 'all are disposed of');
+};
+
+subtest 'rapid reset costs the connection' => sub {
+    my $before = $server->stats;
+    my $h2 = h2();
+    for (1 .. 2000) {
+        my $id = $h2->request(path => '/delay/500');
+        $h2->send(RST_STREAM, 0, $id, pack 'N', 8) or last;
+    }
+    is($h2->end, ENHANCE_YOUR_CALM, 'GOAWAY');
+    my $count = $server->stats->{requests} - $before->{requests};
+    ok($count < 150, "few requests have run ($count)");
+};
+
+subtest 'made you reset costs the connection' => sub {
+    my $before = $server->stats;
+    my $h2 = h2();
+    for (1 .. 2000) {
+        my $id = $h2->request(path => '/delay/500');
+        $h2->send(WINDOW_UPDATE, 0, $id, pack 'N', 0) or last;
+    }
+    is($h2->end, ENHANCE_YOUR_CALM, 'GOAWAY');
+    my $count = $server->stats->{requests} - $before->{requests};
+    ok($count < 150, "few requests have run ($count)");
+};
+
+subtest 'a client that cancels now and then is not punished' => sub {
+    my $h2 = h2();
+    for (1 .. 150) {
+        $h2->send(RST_STREAM, 0, $h2->request(path => '/delay/2000'), pack 'N', 8);
+        is($h2->answer($h2->request(path => '/hello'))->{status}, 200) or last;
+    }
+};
+
+subtest 'frames of unknown types are ignored silently' => sub {
+    my $h2 = h2();
+    $h2->send(0x2a, 0, 0, 'x' x 20) for 1 .. 100;
+    is($h2->answer($h2->request(path => '/hello'))->{status}, 200);
+    is($server->errors, '', 'nothing is written to stderr');
+};
+
+$server->stops_clean;
+
+subtest 'a CONTINUATION during shutdown is answered and does not spin' => sub {
+    $server = Patchd->start;
+    my $h2 = h2();
+    my $running = $h2->request(path => '/delay/1800');
+    $h2->wait_for(1, sub { $_[0]{type} == SETTINGS && $_[0]{flags} });
+    my $block = $h2->block(path => '/hello');
+    my $id = $running + 2;
+    $h2->send(HEADERS, END_STREAM, $id, substr $block, 0, 10);
+    is(exchange($server->{h1}, "GET /shutdown HTTP/1.1\r\nHost: a\r\n\r\n")->{status}, 200);
+    my $last_id;
+    $h2->wait_for(3, sub { $_[0]{type} == GOAWAY && ($last_id = unpack 'N', $_[0]{payload}) < 0x7fffffff });
+    is($last_id, $id, 'the final GOAWAY promises to answer both');
+    $h2->send(CONTINUATION, END_HEADERS, $id, substr $block, 10);
+    is($h2->answer($id, 3)->{status}, 200, 'the continued one');
+    is($h2->answer($running, 3)->{status}, 200, 'the running one');
+    is($h2->end(2), NO_ERROR, 'then the connection ends');
+    $server->stops_clean;
+};
+
+done_testing;

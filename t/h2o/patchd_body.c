@@ -1,0 +1,211 @@
+/*
+ * patchd_body.c - readers of streamed request bodies (h2o_body_t in h2o.h)
+ */
+#include <stdlib.h>
+#include <zlib.h>
+#include "patchd_paths.h"
+
+h2o_iovec_t patchd_count(h2o_req_t *req, const char *bytes, size_t len)
+{
+    return patchd_printf(req, "%zu %08lx", len, crc32(0, (const void *)bytes, (uInt)len));
+}
+
+static uint64_t argument(h2o_req_t *req)
+{
+    const char *p = memrchr(req->path.base, '/', req->path.len);
+
+    return strtoull(h2o_strdup(&req->pool, p + 1, req->path.base + req->path.len - p - 1).base, NULL, 10);
+}
+
+/* --- sink: counts what comes --- */
+
+struct sink {
+    uint64_t count;
+    uLong crc;
+    uint64_t max;
+    struct patchd_timer timer;
+    h2o_req_t *req;
+};
+
+static void on_sink(h2o_req_t *req, h2o_body_event_t event)
+{
+    struct sink *sink = req->body->data;
+    size_t len = req->body->buf->size;
+
+    if (event > H2O_BODY_END) {
+        h2o_body_send_error(req, event);
+        return;
+    }
+    if (len != 0) /* NULL would start anew */
+        sink->crc = crc32(sink->crc, (const void *)req->body->buf->bytes, (uInt)len);
+    sink->count += len;
+    h2o_buffer_consume(&req->body->buf, len);
+    h2o_body_ack(req, len);
+    if (event == H2O_BODY_END)
+        patchd_answer(req, 200, patchd_printf(req, "%llu %08lx", (unsigned long long)sink->count, sink->crc));
+}
+
+static struct sink *create_sink(h2o_req_t *req, void (*dispose)(void *))
+{
+    struct sink *sink = h2o_mem_alloc_shared(&req->pool, sizeof(*sink), dispose);
+
+    memset(sink, 0, sizeof(*sink));
+    sink->req = req;
+    return sink;
+}
+
+static void open_sink(struct sink *sink)
+{
+    h2o_req_t *req = sink->req;
+
+    if (req->body == NULL)
+        patchd_answer(req, 200, patchd_count(req, "", 0));
+    else if (h2o_body_open(req, sink->max, on_sink, sink) != 0)
+        h2o_body_send_error(req, H2O_BODY_TOO_LARGE);
+}
+
+void patchd_sink(h2o_req_t *req)
+{
+    struct sink *sink = create_sink(req, NULL);
+
+    sink->max = UINT64_MAX;
+    open_sink(sink);
+}
+
+void patchd_limit(h2o_req_t *req)
+{
+    struct sink *sink = create_sink(req, NULL);
+
+    sink->max = argument(req);
+    open_sink(sink);
+}
+
+static void drop_timer(void *p)
+{
+    patchd_timer_drop(&((struct sink *)p)->timer);
+}
+
+static void on_decided(struct patchd_timer *timer)
+{
+    open_sink(H2O_STRUCT_FROM_MEMBER(struct sink, timer, timer));
+}
+
+void patchd_later(h2o_req_t *req)
+{
+    struct sink *sink = create_sink(req, drop_timer);
+
+    sink->max = UINT64_MAX;
+    patchd_timer_start(&sink->timer, req->conn->ctx, argument(req), on_decided);
+}
+
+/* --- echo: what was read is acknowledged when it has been sent --- */
+
+struct echo {
+    h2o_generator_t generator;
+    h2o_buffer_t *sending;
+    int is_sending, has_ended;
+};
+
+static void drop_echo(void *p)
+{
+    h2o_buffer_dispose(&((struct echo *)p)->sending);
+}
+
+static void send_echo(h2o_req_t *req, struct echo *echo)
+{
+    h2o_buffer_t *t = echo->sending;
+    h2o_iovec_t vec;
+
+    if (echo->is_sending || (req->body->buf->size == 0 && !echo->has_ended))
+        return;
+    echo->sending = req->body->buf;
+    req->body->buf = t;
+    echo->is_sending = 1;
+    vec = h2o_iovec_init(echo->sending->bytes, echo->sending->size);
+    h2o_send(req, &vec, vec.len != 0, echo->has_ended ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+}
+
+static void proceed_echo(h2o_generator_t *self, h2o_req_t *req)
+{
+    struct echo *echo = H2O_STRUCT_FROM_MEMBER(struct echo, generator, self);
+    size_t len = echo->sending->size;
+
+    h2o_buffer_consume(&echo->sending, len);
+    echo->is_sending = 0;
+    h2o_body_ack(req, len);
+    send_echo(req, echo);
+}
+
+static void on_echo(h2o_req_t *req, h2o_body_event_t event)
+{
+    struct echo *echo = req->body->data;
+
+    if (event > H2O_BODY_END) {
+        if (!echo->is_sending)
+            h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
+        return;
+    }
+    echo->has_ended = event == H2O_BODY_END;
+    send_echo(req, echo);
+}
+
+void patchd_echo(h2o_req_t *req)
+{
+    struct echo *echo;
+
+    if (req->body == NULL) {
+        patchd_answer(req, 200, h2o_iovec_init(NULL, 0));
+        return;
+    }
+    echo = h2o_mem_alloc_shared(&req->pool, sizeof(*echo), drop_echo);
+    *echo = (struct echo){{proceed_echo, NULL}};
+    h2o_buffer_init(&echo->sending, &h2o_socket_buffer_prototype);
+    h2o_body_open(req, UINT64_MAX, on_echo, echo);
+    req->res.status = 200;
+    h2o_start_response(req, &echo->generator);
+}
+
+/* --- the rest --- */
+
+/* nothing is acknowledged, so that the client runs into the window; the answer says how much came */
+static void on_hold(h2o_req_t *req, h2o_body_event_t event)
+{
+    if (event > H2O_BODY_END)
+        h2o_body_send_error(req, event);
+    else if (event == H2O_BODY_END || req->body->unacked >= req->body->window)
+        patchd_answer(req, 200, patchd_printf(req, "%zu", req->body->unacked));
+}
+
+void patchd_hold(h2o_req_t *req)
+{
+    h2o_body_open(req, UINT64_MAX, on_hold, NULL);
+}
+
+static void on_early(h2o_req_t *req, h2o_body_event_t event)
+{
+    if (req->body->data != NULL)
+        return;
+    req->body->data = req;
+    patchd_answer(req, 409, h2o_iovec_init(H2O_STRLIT("early")));
+}
+
+void patchd_early(h2o_req_t *req)
+{
+    h2o_body_open(req, UINT64_MAX, on_early, NULL);
+}
+
+static void on_buffered(h2o_req_t *req, h2o_body_event_t event)
+{
+    if (event != H2O_BODY_END)
+        h2o_body_send_error(req, event);
+    else
+        patchd_answer(req, 200, patchd_count(req, req->entity.base, req->entity.len));
+}
+
+void patchd_buffer(h2o_req_t *req)
+{
+    if (req->body == NULL)
+        patchd_answer(req, 200, patchd_count(req, "", 0));
+    else if (h2o_body_buffer(req, argument(req), on_buffered) != 0)
+        h2o_body_send_error(req, H2O_BODY_TOO_LARGE);
+}
