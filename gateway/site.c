@@ -153,28 +153,27 @@ static void keep_site(void *site)
 
 static int make_server(struct tg_site *site, const struct tg_site_inputs *inputs)
 {
-    const struct tg_loop_part parts[] = {
-        [TG_FRONT_PART] = {"front", tg_front_loop_make, tg_front_loop_drop, site->front},
-        [TG_SITE_PART] = {"site", loop_site, keep_site, site},
-        {NULL, NULL, NULL, NULL},
-    };
+    struct tg_listener *listeners = tg_arena_alloc(&site->arena, (inputs->listener_count + 1) * sizeof(*listeners));
     struct tg_server_options options = {
         .conf = &site->conf->http,
-        .listeners = inputs->listeners,
+        .listeners = listeners,
         .listener_count = inputs->listener_count,
         .steps = tg_site_steps,
         .backchannel_steps = tg_site_backchannel_steps,
         .admin_steps = tg_site_admin_steps,
         .find_host = tg_site_find_host,
         .context = site,
-        .parts = parts,
+        .parts = site->parts,
         .tls = site->tls,
         .access_log = site->access_log,
         .names = &tg_front_names,
         .admin = &site->admin_texts,
     };
 
+    memcpy(listeners, inputs->listeners, inputs->listener_count * sizeof(*listeners));
     site->admin_texts = (struct tg_admin){.metrics = tg_site_metrics, .context = site};
+    site->parts[TG_FRONT_PART] = (struct tg_loop_part){"front", tg_front_loop_make, tg_front_loop_drop, site->front};
+    site->parts[TG_SITE_PART] = (struct tg_loop_part){"site", loop_site, keep_site, site};
     return tg_server_new(&options, &site->server);
 }
 

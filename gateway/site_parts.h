@@ -10,6 +10,8 @@
 #include "oidc/oidc.h"
 #include "site.h"
 
+enum { TG_SITE_PART = TG_FRONT_PART + 1 };
+
 struct tg_site {
     const struct tg_site_conf *conf;
     int64_t generation, started_s, next_look_ms;
@@ -28,11 +30,10 @@ struct tg_site {
     struct tg_oidc *oidc;
     struct tg_front *front;
     struct tg_admin admin_texts;
+    struct tg_loop_part parts[TG_SITE_PART + 2];
     struct tg_server *server;
     struct tg_arena arena;               /* names above */
 };
-
-enum { TG_SITE_PART = TG_FRONT_PART + 1 };
 
 /* The site of a visit's loop. */
 struct tg_site *tg_site_of(struct tg_visit *visit);
