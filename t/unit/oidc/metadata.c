@@ -1,6 +1,8 @@
 /* Metadata and keys: criteria 1 to 9. */
 #include "rig.h"
+#include "base/clock.h"
 #include "base/jose.h"
+#include "store/signing_key.h"
 
 static bool lists(json_t *json, const char *name, const char *value)
 {
@@ -113,6 +115,43 @@ static void a_second_start_makes_no_second_key(void **state)
     json_decref(json);
 }
 
+static size_t published_keys(struct rig *rig)
+{
+    json_t *json = fetch(rig, "/jwks", tg_oidc_endpoints);
+    size_t count = json_array_size(json_object_get(json, "keys"));
+
+    json_decref(json);
+    return count;
+}
+
+static void criterion_10_a_key_is_published_before_it_signs(void **state)
+{
+    struct rig *rig = *state;
+    struct tg_signing_key next = {.state = TG_SIGNING_NEXT, .created_s = tg_now_s() + 1};
+
+    assert_int_equal(published_keys(rig), 1);
+    assert_result(0, tg_jose_make_key(&next.pem));
+    assert_result(0, tg_jose_thumbprint(next.pem, next.kid));
+    assert_result(0, tg_signing_key_add(rig->store, &rig->ring, &next));
+    tg_wipe(next.pem);
+    for (int i = 0; i < 80 && published_keys(rig) == 1; ++i)
+        usleep(100000);
+    assert_int_equal(published_keys(rig), 2); /* read again within seconds */
+
+    char code[TG_TOKEN], head[256], kid[80];
+    size_t len;
+    rig_grant(rig, code, &rig->app, NULL);
+    struct tg_call *call = rig_redeem(rig, &rig->app, code, "");
+    json_t *answer = rig_json(call);
+    struct tg_text token = tg_text(json_string_value(json_object_get(answer, "id_token")));
+    assert_result(0, tg_base64url_decode(tg_text_cut(&token, '.'), head, sizeof(head) - 1, &len));
+    head[len] = '\0';
+    snprintf(kid, sizeof(kid), "%s", next.kid);
+    assert_null(strstr(head, kid));
+    json_decref(answer);
+    rig_done(call);
+}
+
 static void each_client_has_its_back_channel(void **state)
 {
     struct rig *rig = *state;
@@ -143,6 +182,7 @@ int main(void)
         rig_test(criterion_9_keys_are_public_only),
         rig_test(a_second_start_makes_no_second_key),
         rig_test(each_client_has_its_back_channel),
+        rig_test(criterion_10_a_key_is_published_before_it_signs),
     };
     return RIG_RUN(tests);
 }
