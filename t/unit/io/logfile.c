@@ -133,6 +133,7 @@ static void every_line_of_every_ring_is_there_whole_and_in_order(void **state)
     for (char *at = bytes, *end; *at != '\0'; at = end + 1) {
         end = strchr(at, '\n');
         assert_non_null(end);
+        *end = '\0'; /* sscanf would look for the end of the whole file, line by line */
         int dots = -1;
         assert_int_equal(sscanf(at, "producer=%d line=%d%n", &number, &line, &dots), 2);
         assert_int_equal(line, next[number]);
