@@ -23,6 +23,7 @@ static const struct {
 
 struct front {
     struct tg_process process;
+    struct tg_listener listeners[LISTENERS]; /* the site's as long as it lives */
     struct tg_site *site;
     bool serves, is_over;
 };
@@ -46,15 +47,14 @@ static int read_listener(struct tg_text text, struct tg_listener *out)
 
 static int build(struct front *front, const struct tg_site_conf *conf)
 {
-    struct tg_listener listeners[LISTENERS];
-    struct tg_site_inputs inputs = {.listeners = listeners, .generation = front->process.generation};
+    struct tg_site_inputs inputs = {.listeners = front->listeners, .generation = front->process.generation};
     struct tg_text rest = tg_text(front->process.listen);
 
     signal(SIGPIPE, SIG_IGN); /* a client that leaves is an error of its connection only */
     while (rest.base != NULL) {
         if (inputs.listener_count == LISTENERS)
             return tg_fail("more than %d listening sockets", LISTENERS);
-        tg_try(read_listener(tg_text_cut(&rest, ','), &listeners[inputs.listener_count++]));
+        tg_try(read_listener(tg_text_cut(&rest, ','), &front->listeners[inputs.listener_count++]));
     }
     return tg_site_new(conf, &inputs, &front->site);
 }
