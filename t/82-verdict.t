@@ -25,7 +25,7 @@ subtest 'accounts in good standing use the API' => sub {
 
 subtest 'an expired account gets JSON that says why' => sub {
     my $answer = api($by_state{expired}, '/user');
-    is($answer->{status}, 402, '402');
+    is($answer->{status}, 402, 'the status is 402');
     like($answer->{headers}, qr{^content-type:\s*application/json}mi, 'JSON');
     my $body = eval { decode_json($answer->{body}) } // {};
     like($body->{message} // '', qr/ended/, 'message says what happened');
@@ -33,12 +33,12 @@ subtest 'an expired account gets JSON that says why' => sub {
 };
 
 subtest 'a held account is refused with 403' => sub {
-    is(api($by_state{held}, '/user')->{status}, 403, '403');
+    is(api($by_state{held}, '/user')->{status}, 403, 'the status is 403');
 };
 
 subtest 'an expired account signs in to a page, not to Gitea' => sub {
     my $page = browser()->sign_in($base, $by_state{expired}{login}, $by_state{expired}{password});
-    is($page->{status}, 402, '402');
+    is($page->{status}, 402, 'the status is 402');
     like($page->{url}, qr{^\Q$contract->{auth_url}\E/}, 'at the provider');
     like($page->{body}, qr{href="https://[^"]*/renew"}, 'with the link');
     like($page->{body}, qr/closed, and kept/, 'and a calm sentence');
@@ -64,7 +64,7 @@ subtest 'public things stay visible to anonymous visitors' => sub {
 
 subtest 'a token first seen after expiry is refused with words' => sub {
     my $answer = curl('-u', "anybody:" . token($by_state{expired}{login}), "$base/$by_state{active}{login}/public.git/info/refs?service=git-upload-pack");
-    is($answer->{status}, 402, '402');
+    is($answer->{status}, 402, 'the status is 402');
     like($answer->{headers}, qr{^content-type:\s*text/plain}mi, 'text/plain');
 };
 

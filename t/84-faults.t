@@ -122,7 +122,7 @@ subtest 'Gitea is down' => sub {
     wait_until(3, sub { $answer = curl('-H', 'Accept: text/html', "$base/explore/repos"); $answer->{status} != 200 });
     SKIP: {
         skip 'pooled connections still answer', 3 if $answer->{status} == 200;
-        is($answer->{status}, 502, '502');
+        is($answer->{status}, 502, 'the status is 502');
         cmp_ok($answer->{took}, '<', 1, 'within a second');
         like($answer->{body}, qr/<h1>/, 'as a page');
     }

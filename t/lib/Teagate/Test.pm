@@ -10,7 +10,7 @@ use JSON::PP;
 use Test::More;
 use Teagate::Browser;
 use Teagate::GiteaServer;
-use Teagate::Shell qw(fail capture run spawn stop slurp wait_until free_port as_user);
+use Teagate::Shell qw(capture run spawn stop slurp wait_until free_port as_user);
 
 our @EXPORT = qw(system_or_skip own_system contract account browser token git git_url curl teagate raw_tls request_raw front_pid
     sanitized check_reports capture run slurp wait_until gitea_command);
@@ -75,7 +75,7 @@ sub token {
     my ($login) = @_;
     return $tokens{$login} if $tokens{$login};
     my $text = gitea_command(qw(admin user generate-access-token --raw --scopes all --token-name), "test-$$-" . int(rand 1e9), '--username', $login);
-    $text =~ /\b([0-9a-f]{40})\b/ or fail "no token for $login: $text";
+    $text =~ /\b([0-9a-f]{40})\b/ or Teagate::Shell::fail "no token for $login: $text";
     return $tokens{$login} = $1;
 }
 
