@@ -71,6 +71,16 @@ static void settle_wire(struct tg_exchange *exchange)
     }
 }
 
+/* The head alone. libh2o's filters keep an empty send to themselves, so it goes to what stands behind them: the connection. */
+static void send_head(h2o_req_t *req)
+{
+    h2o_ostream_t *last = req->_ostr_top;
+
+    while (last->next != NULL)
+        last = last->next;
+    last->do_send(last, req, NULL, 0, H2O_SEND_STATE_IN_PROGRESS);
+}
+
 /* Sends what there is if the client can take it. The exchange may be gone afterwards. */
 void tg_exchange_pump(struct tg_exchange *exchange)
 {
@@ -89,10 +99,13 @@ void tg_exchange_pump(struct tg_exchange *exchange)
         h2o_send(req, &bytes, bytes.len != 0, last);
         return;
     }
-    if (bytes.len != 0 || !exchange->flushed) { /* the head alone, too: events may be long in coming */
+    if (bytes.len != 0 || !exchange->flushed) { /* events may be long in coming: the head does not wait for them */
         exchange->sending = exchange->flushed = true;
         tg_exchange_arm(exchange);
-        h2o_send(req, &bytes, bytes.len != 0, H2O_SEND_STATE_IN_PROGRESS);
+        if (bytes.len != 0)
+            h2o_send(req, &bytes, 1, H2O_SEND_STATE_IN_PROGRESS);
+        else
+            send_head(req);
         return;
     }
     tg_exchange_arm(exchange);
