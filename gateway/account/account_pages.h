@@ -34,9 +34,9 @@ void tg_account_pages_free(struct tg_account_pages *pages);
 extern const struct tg_endpoint tg_account_endpoints[];
 
 /*
- * Who is signed in: the account and its session, or TG_SESSION_UNKNOWN (no cookie, ended, too old, idle for too long, of an epoch before
- * the account's, or of an account that is locked or gone). context: struct tg_account_pages *. Blocking; marks the session as used, once a
- * minute at the most.
+ * Who is signed in: the account and its session, or TG_SESSION_UNKNOWN (no cookie, ended, too old, idle for too long, of an epoch
+ * before the account's, or of an account that is locked or gone). context: struct tg_account_pages *. Blocking; marks the session
+ * as used, once a minute at the most.
  */
 int tg_account_session(const void *context, struct tg_call *call, struct tg_account *account, struct tg_session *session);
 

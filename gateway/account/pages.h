@@ -40,8 +40,8 @@ struct tg_text tg_account_cookie(const struct tg_call *call);
 struct tg_text tg_account_host_of(const char *origin);
 
 /*
- * Where one goes on after sign-in. Only two shapes are let through, both on this host: "/" and "/authorize?..." of plain characters; anything
- * else counts as "/" (RFC 9700 4.11). Copied into the arena.
+ * Where one goes on after sign-in. Only two shapes are let through, both on this host: "/" and "/authorize?..." of plain
+ * characters; anything else counts as "/" (RFC 9700 4.11). Copied into the arena.
  */
 const char *tg_return_path(struct tg_arena *arena, struct tg_text wanted);
 /* The origin of the client that this path leads back to, if it is one of ours; NULL otherwise. The member of origins itself. */

@@ -38,7 +38,8 @@ const char *tg_return_origin(struct tg_arena *arena, const char *path, const cha
     struct returning returning = {0};
 
     (void)tg_text_cut(&rest, '?');
-    if (rest.base == NULL || tg_form_read(arena, rest, returning_fields, &returning, NULL) != 0 || returning.redirect_uri.base == NULL)
+    if (rest.base == NULL || tg_form_read(arena, rest, returning_fields, &returning, NULL) != 0 ||
+        returning.redirect_uri.base == NULL)
         return NULL;
     for (; origins != NULL && *origins != NULL; ++origins) {
         size_t len = strlen(*origins);

@@ -1,8 +1,8 @@
 /*
  * sign_in.c - name and password become a session
  *
- * Who has no account here and who mistyped get the same answer after the same time. A session gets a new id at each sign-in, and the one
- * that the browser had before is ended (session fixation).
+ * Who has no account here and who mistyped get the same answer after the same time. A session gets a new id at each sign-in, and
+ * the one that the browser had before is ended (session fixation).
  */
 #include <stdio.h>
 #include "account/pages.h"
@@ -20,7 +20,8 @@ struct sign_in_form {
 
 /* Longer passwords than any we take (1024) are only an expensive way to be wrong. */
 static const struct tg_field query_fields[] = {FIELD(next, 8192), {NULL}};
-static const struct tg_field form_fields[] = {FIELD(csrf, 128), FIELD(name, TG_EMAIL - 1), FIELD(password, 1024), FIELD(next, 8192), {NULL}};
+static const struct tg_field form_fields[] = {FIELD(csrf, 128), FIELD(name, TG_EMAIL - 1), FIELD(password, 1024),
+                                              FIELD(next, 8192), {NULL}};
 
 struct sign_in_values {
     struct tg_text csrf, login, next, client, issuer, mismatch, notice;
@@ -33,10 +34,11 @@ static const struct tg_slot sign_in_slots[] = {
 };
 const struct tg_page tg_page_sign_in = {"sign-in", sign_in_slots};
 
-static const char stale[] = "This page was open for too long, or the request came from elsewhere. Nothing has changed; sign in here.";
+static const char stale[] = "This page was open for too long, or the request came from elsewhere. Nothing has changed.";
 static const char locked[] = "This account is locked. Only the people who run this service can open it again.";
 
-/* The form; mismatch and notice say what came of it before. Its answer ends at the client's origin, so the policy must name that. */
+/* The form; mismatch and notice say what came of it before. Its answer ends at the client's origin, so the policy must name
+   that. */
 static int show_form(struct tg_call *call, int status, const char *next, struct sign_in_values values)
 {
     const struct tg_account_options *options = &tg_pages_of(call)->options;
@@ -61,7 +63,8 @@ int tg_account_sign_in_form(struct tg_call *call)
 }
 
 /* 0, or TG_PASSWORD_WRONG for anything that is not the right password of an account that has one. */
-static int check_password(struct tg_call *call, struct tg_store *store, const struct sign_in_form *form, struct tg_account *account)
+static int check_password(struct tg_call *call, struct tg_store *store, const struct sign_in_form *form,
+                          struct tg_account *account)
 {
     const struct tg_account_pages *pages = tg_pages_of(call);
     const struct tg_password_cost *cost = &pages->options.conf->cost;
@@ -114,7 +117,8 @@ static int begin_session(struct tg_call *call, struct tg_store *store, const str
     tg_random_token(id);
     tg_try(tg_session_add(store, tg_text(id), &session));
     tg_reply_header(&call->reply, TG_TEXT("set-cookie"),
-                    tg_text(tg_cookie_line(&call->arena, TG_SESSION_COOKIE, tg_text(id), tg_pages_of(call)->options.conf->session_ttl_s)));
+                    tg_text(tg_cookie_line(&call->arena, TG_SESSION_COOKIE, tg_text(id),
+                                           tg_pages_of(call)->options.conf->session_ttl_s)));
     return 0;
 }
 

@@ -24,15 +24,16 @@ static int read_admin_token(const struct tg_gitea_conf *conf, struct tg_string *
 
     int result = tg_try(tg_file_read_secret(conf->admin_token_file, ADMIN_TOKEN_LIMIT, token));
     if (result != 0)
-        return tg_fail("%s: %s", conf->admin_token_file, result == TG_FILE_ABSENT ? "does not exist" : "is too large for a token");
+        return tg_fail("%s: %s", conf->admin_token_file,
+                       result == TG_FILE_ABSENT ? "does not exist" : "is too large for a token");
     if (!tg_gitea_token_fit(tg_string_text(token)))
         return tg_fail("%s: holds something else than one token", conf->admin_token_file);
     return 0;
 }
 
 /* A call in the administrator's name. Our own faults (no token) are UNAVAILABLE too: to the caller Gitea cannot be asked. */
-static int call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_gitea_call *call, struct tg_arena *arena,
-                         struct tg_fetched *out)
+static int call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_gitea_call *call,
+                         struct tg_arena *arena, struct tg_fetched *out)
 {
     TG_STRING token = {0};
 
@@ -88,14 +89,17 @@ int tg_gitea_version(struct tg_worker *worker, const struct tg_gitea_conf *conf,
     TG_JSON *json = NULL;
 
     int result = call_as_admin(worker, conf, &call, &arena, &answer);
-    if (result == 0 && (answer.status != 200 || tg_json_parse(answer.body, &json) != 0 || read_text(json, "version", out, 64) != 0))
+    if (result == 0 &&
+        (answer.status != 200 || tg_json_parse(answer.body, &json) != 0 || read_text(json, "version", out, 64) != 0))
         result = unexpected(conf, call.path, &answer);
     tg_arena_done(&arena);
     return result;
 }
 
-/* Gitea filters by both, but does not promise that one pair has one user. Two would leave open which of them signs in: no answer then. */
-static int pick_user(const struct tg_gitea_conf *conf, const json_t *users, const struct tg_gitea_user *wanted, struct tg_gitea_user *out)
+/* Gitea filters by both, but does not promise that one pair has one user. Two would leave open which of them signs in: no
+   answer then. */
+static int pick_user(const struct tg_gitea_conf *conf, const json_t *users, const struct tg_gitea_user *wanted,
+                     struct tg_gitea_user *out)
 {
     size_t index, found = 0;
     const json_t *each;
@@ -117,7 +121,8 @@ static int pick_user(const struct tg_gitea_conf *conf, const json_t *users, cons
     if (found == 0 && json_array_size(users) == 0)
         return TG_GITEA_UNKNOWN;
     if (found > 1)
-        tg_fail("Gitea %s has %zu users for one account (login_name %s): remove all but one", conf->host, found, wanted->login_name);
+        tg_fail("Gitea %s has %zu users for one account (login_name %s): remove all but one", conf->host, found,
+                wanted->login_name);
     else
         tg_fail("Gitea %s does not filter users by source and login name: it is older than we support", conf->host);
     return TG_GITEA_UNAVAILABLE;
@@ -173,9 +178,9 @@ int tg_gitea_user_add(struct tg_worker *worker, const struct tg_gitea_conf *conf
     struct tg_arena arena = {0};
     struct tg_fetched answer = {0};
     TG_STRING body = {0};
-    TG_JSON *json = json_pack("{s:I, s:s, s:s, s:s, s:s, s:b, s:b}", "source_id", (json_int_t)user->source_id, "login_name", user->sub,
-                              "username", user->login, "email", user->email, "full_name", user->full_name, "must_change_password", 0,
-                              "send_notify", 0);
+    TG_JSON *json = json_pack("{s:I, s:s, s:s, s:s, s:s, s:b, s:b}", "source_id", (json_int_t)user->source_id, "login_name",
+                              user->sub, "username", user->login, "email", user->email, "full_name", user->full_name,
+                              "must_change_password", 0, "send_notify", 0);
 
     if (json == NULL) {
         tg_fail("the account's name is not UTF-8");

@@ -19,7 +19,8 @@ struct tg_gitea_user {
     bool prohibit_login;
 };
 
-/* UNAVAILABLE: no usable answer (down, timeout, 5xx, our token refused): tg_failure() says which. UNKNOWN: 404. TAKEN: 409 or 422. */
+/* UNAVAILABLE: no usable answer (down, timeout, 5xx, our token refused): tg_failure() says which. UNKNOWN: 404. TAKEN: 409 or
+   422. */
 enum { TG_GITEA_UNKNOWN = 1, TG_GITEA_TAKEN = 2, TG_GITEA_UNAVAILABLE = 3 };
 int tg_gitea_version(struct tg_worker *worker, const struct tg_gitea_conf *conf, char out[64]);
 int tg_gitea_user_by_sub(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t source_id, const char *sub,
@@ -37,7 +38,7 @@ int tg_gitea_user_add(struct tg_worker *worker, const struct tg_gitea_conf *conf
  * UNAVAILABLE. deadline 2 s.
  */
 enum tg_resolved { TG_RESOLVED_USER, TG_RESOLVED_INVALID, TG_RESOLVED_PROHIBITED, TG_RESOLVED_UNAVAILABLE };
-int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential, enum tg_resolved *answer,
-                     int64_t *user);
+int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,
+                     enum tg_resolved *answer, int64_t *user);
 
 #endif

@@ -4,8 +4,8 @@
  *   ID |Name    |Type   |Enabled
  *   1  |teagate |OAuth2 |true
  *
- * The bars are asked for because names may have spaces in them. A bar in somebody's source name makes its line longer than four cells:
- * such a line is passed over, our own source has no bar in its name.
+ * The bars are asked for because names may have spaces in them. A bar in somebody's source name makes its line longer than four
+ * cells: such a line is passed over, our own source has no bar in its name.
  */
 #include "gitea/setup_command.h"
 
@@ -35,8 +35,8 @@ static bool is_head(struct tg_text line)
 {
     struct tg_text cells[COLUMNS];
 
-    return split(line, cells) == COLUMNS && tg_text_is(cells[0], "ID") && tg_text_is(cells[1], "Name") && tg_text_is(cells[2], "Type") &&
-           tg_text_is(cells[3], "Enabled");
+    return split(line, cells) == COLUMNS && tg_text_is(cells[0], "ID") && tg_text_is(cells[1], "Name") &&
+           tg_text_is(cells[2], "Type") && tg_text_is(cells[3], "Enabled");
 }
 
 int tg_gitea_find_source(struct tg_text list, const char *name, struct tg_gitea_source *out)

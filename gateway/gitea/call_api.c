@@ -31,8 +31,8 @@ static const char *make_url(const struct tg_gitea_conf *conf, const char *path, 
     return tg_arena_format(arena, "http://%s:%d%s", upstream->host, upstream->port, path);
 }
 
-int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_call *call, struct tg_arena *arena,
-                  struct tg_fetched *out)
+int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_call *call,
+                  struct tg_arena *arena, struct tg_fetched *out)
 {
     const char *headers[6];
     size_t count = 0;

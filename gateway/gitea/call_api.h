@@ -17,8 +17,8 @@ struct tg_gitea_call {
 };
 
 /* 0 with any status, or TG_GITEA_UNAVAILABLE (tg_failure() says more). */
-int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_call *call, struct tg_arena *arena,
-                  struct tg_fetched *out);
+int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_call *call,
+                  struct tg_arena *arena, struct tg_fetched *out);
 
 /* Whether the text can stand in a header as a token: printable, without space, not empty and not too long. */
 bool tg_gitea_token_fit(struct tg_text token);

@@ -1,8 +1,8 @@
 /*
  * provision.c - an account's user in Gitea exists and is the right one, before a code goes out
  *
- * Gitea lets one subject have two users (its API does not mind), so whoever looks up and then makes one does that alone: a lock in this
- * process, and after a refused attempt a second look, because another generation of the front may have been faster.
+ * Gitea lets one subject have two users (its API does not mind), so whoever looks up and then makes one does that alone: a lock
+ * in this process, and after a refused attempt a second look, because another generation of the front may have been faster.
  */
 #include "gitea/provision.h"
 #include <pthread.h>
@@ -19,9 +19,9 @@ static pthread_mutex_t *take_lock(const char *account_id)
     pthread_mutex_t *lock = &locks[(unsigned char)account_id[0] % LOCKS]; /* ids are random */
     struct timespec until;
 
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += LOCK_WAIT_S;
-    return pthread_mutex_timedlock(lock, &until) == 0 ? lock : NULL;
+    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0 ? lock : NULL;
 }
 
 static int find_or_make(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_instance *instance,
@@ -44,8 +44,8 @@ static int find_or_make(struct tg_worker *worker, const struct tg_gitea_conf *co
 }
 
 /*
- * known: whom the account has been in this Gitea so far; 0: nobody. If the user found by our source and subject is on record for another
- * account, that record is the stale one (a Gitea that was put up anew counts from one again): tg_member_put voids it.
+ * known: whom the account has been in this Gitea so far; 0: nobody. If the user found by our source and subject is on record for
+ * another account, that record is the stale one (a Gitea that was put up anew counts from one again): tg_member_put voids it.
  */
 static int confirm(struct tg_store *store, const struct tg_gitea_conf *conf, const struct tg_account *account, int64_t known,
                    const struct tg_gitea_user *user)
@@ -55,7 +55,8 @@ static int confirm(struct tg_store *store, const struct tg_gitea_conf *conf, con
     return tg_try(tg_member_put(store, conf->host, account->id, user->id)) == 0 ? 0 : TG_PROVISION_FOREIGN;
 }
 
-static int provision(struct tg_worker *worker, struct tg_store *store, const struct tg_gitea_conf *conf, const struct tg_account *account)
+static int provision(struct tg_worker *worker, struct tg_store *store, const struct tg_gitea_conf *conf,
+                     const struct tg_account *account)
 {
     struct tg_instance instance;
     struct tg_gitea_user user = {0};

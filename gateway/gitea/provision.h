@@ -1,8 +1,8 @@
 /*
  * provision.h - an account's user in Gitea exists and is the right one, before a code goes out
  *
- * Looks the user up by our source and the account's sub, makes it when there is none, and keeps account <-> Gitea user id. Serialised per
- * process. Blocking; resolve pool.
+ * Looks the user up by our source and the account's sub, makes it when there is none, and keeps account <-> Gitea user id.
+ * Serialised per process. Blocking; resolve pool.
  */
 #ifndef TG_GITEA_PROVISION_H
 #define TG_GITEA_PROVISION_H

@@ -2,8 +2,8 @@
  * resolve.c - whose credential is this? Asked with the caller's own
  *
  * Three addresses of Gitea can tell, and none of them always: /api/v1/token (1.27 and later, access tokens only, needs no scope),
- * /login/oauth/userinfo (needs no scope before 1.27, can be switched off), /api/v1/user (needs read:user). Content types matter: a user
- * whom Gitea forbids to sign in gets 200 from userinfo, as a page.
+ * /login/oauth/userinfo (needs no scope before 1.27, can be switched off), /api/v1/user (needs read:user). Content types matter:
+ * a user whom Gitea forbids to sign in gets 200 from userinfo, as a page.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -164,8 +164,8 @@ static int ask_user_api(struct question *question)
     return TG_RESOLVED_USER;
 }
 
-int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential, enum tg_resolved *answer,
-                     int64_t *user)
+int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,
+                     enum tg_resolved *answer, int64_t *user)
 {
     struct question question = {.worker = worker, .conf = conf, .credential = credential};
 

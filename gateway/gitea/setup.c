@@ -1,8 +1,8 @@
 /*
  * setup.c - Gitea learns to sign in with us
  *
- * The order survives being stopped anywhere: the secret's digest is written after Gitea has the secret, so that a run that did not get
- * there is repeated by the next one.
+ * The order survives being stopped anywhere: the secret's digest is written after Gitea has the secret, so that a run that did
+ * not get there is repeated by the next one.
  */
 #include "gitea/setup.h"
 #include <stdarg.h>
@@ -83,14 +83,15 @@ static void derive_secret(struct work *work, const uint8_t key[TG_KEY], uint8_t 
     TG_STRING told = {0};
     uint8_t bytes[TG_DIGEST];
 
-    tg_string_addf(&told, "gitea-client-secret %s\n%s\n%s\n%s\n%s\n", SOURCE_FORM, work->client.id, work->discovery, work->callback,
-                   work->setup->conf->source);
+    tg_string_addf(&told, "gitea-client-secret %s\n%s\n%s\n%s\n%s\n", SOURCE_FORM, work->client.id, work->discovery,
+                   work->callback, work->setup->conf->source);
     tg_digest_keyed(key, tg_string_text(&told), bytes);
     tg_base64url(bytes, sizeof(bytes), work->secret);
     tg_digest(tg_text(work->secret), digest);
 }
 
-/* Whether Gitea was told exactly this; any key of the ring may have made the secret. Leaves the newest key's secret and digest. */
+/* Whether Gitea was told exactly this; any key of the ring may have made the secret. Leaves the newest key's secret and
+   digest. */
 static bool told_already(struct work *work, uint8_t digest[TG_DIGEST])
 {
     const struct tg_keyring *ring = work->setup->ring;
@@ -150,8 +151,8 @@ static int ensure_source(struct work *work)
         report(work, "source %s (id %lld) is as it should be", work->source.name, (long long)work->source.id);
     } else {
         if (write_source(work, found == 0) != 0)
-            return tg_fail("Gitea %s the source %s: %s", found == 0 ? "did not change" : "did not make", work->setup->conf->source,
-                           tg_failure());
+            return tg_fail("Gitea %s the source %s: %s", found == 0 ? "did not change" : "did not make",
+                           work->setup->conf->source, tg_failure());
         if (tg_try(list_source(work)) != 0)
             return tg_fail("Gitea took the source %s, but does not list it", work->setup->conf->source);
         if (tg_try(tg_client_set_secret(work->store, work->client.id, digest)) != 0)
@@ -201,7 +202,8 @@ static int probe_sign_in(struct work *work)
         return 0;
     }
     bool redirects = answer.status >= 302 && answer.status <= 307;
-    if (redirects && mentions(answer.body, "client_id", work->client.id) && !mentions(answer.body, "redirect_uri", work->callback))
+    if (redirects && mentions(answer.body, "client_id", work->client.id) &&
+        !mentions(answer.body, "redirect_uri", work->callback))
         return tg_fail("Gitea wants to be returned to somewhere else than %s: set ROOT_URL = https://%s/ in its [server] section",
                        work->callback, conf->host);
     if (redirects && mentions(answer.body, "client_id", work->client.id) && !work->updated) {
@@ -210,14 +212,16 @@ static int probe_sign_in(struct work *work)
     }
     if (work->setup->restart != NULL)
         *work->setup->restart = true;
-    report(work, "restart Gitea: it goes by what its source %s was when it started (its sign-in answered %d)", conf->source, answer.status);
+    report(work, "restart Gitea: it goes by what its source %s was when it started (its sign-in answered %d)", conf->source,
+           answer.status);
     return 0;
 }
 
 static int run_all(struct work *work)
 {
     tg_try(register_client(work));
-    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", work->setup->backchannel, work->client.id);
+    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", work->setup->backchannel,
+                                      work->client.id);
     tg_try(ensure_source(work));
     tg_try(remember_instance(work));
     return probe_sign_in(work);

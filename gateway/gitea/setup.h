@@ -1,14 +1,16 @@
 /*
  * setup.h - `teagate gitea setup HOST`: Gitea learns to sign in with us
  *
- * Registers the client, makes or updates the authentication source by Gitea's own command line (--skip-local-2fa), verifies by reading
- * back (`auth list`, and where Gitea's sign-in leads), remembers the source id. Needs the back-channel to answer (Gitea fetches discovery).
+ * Registers the client, makes or updates the authentication source by Gitea's own command line (--skip-local-2fa), verifies by
+ * reading back (`auth list`, and where Gitea's sign-in leads), remembers the source id. Needs the back-channel to answer (Gitea
+ * fetches discovery).
  *
- * Run twice it changes nothing, and it knows: the client's secret is not random but a keyed digest of all that the source was told (client,
- * discovery URL, callback), so that a secret that still has the digest in our database proves that nothing of it has changed. The secret
- * itself is kept nowhere on our side. Who has changed it by hand in Gitea sets `force`.
+ * Run twice it changes nothing, and it knows: the client's secret is not random but a keyed digest of all that the source was
+ * told (client, discovery URL, callback), so that a secret that still has the digest in our database proves that nothing of it
+ * has changed. The secret itself is kept nowhere on our side. Who has changed it by hand in Gitea sets `force`.
  *
- * Gitea's command line runs as run_as, or the owner of app_ini: for that we must be that user, or root.
+ * Gitea's command line runs as run_as, or the owner of app_ini: for that we must be that user, or root. It takes the secret as an
+ * argument only, so for the second that it runs other users of the machine can see it in the list of processes.
  */
 #ifndef TG_GITEA_SETUP_H
 #define TG_GITEA_SETUP_H

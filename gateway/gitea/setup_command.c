@@ -96,7 +96,8 @@ static void __attribute__((noreturn)) become_gitea(struct child *child)
     setrlimit(RLIMIT_NOFILE, &files);
     setrlimit(RLIMIT_CPU, &cpu);
     umask(077);
-    if (child->become && (setgroups((size_t)child->group_count, child->groups) != 0 || setgid(child->gid) != 0 || setuid(child->uid) != 0))
+    if (child->become &&
+        (setgroups((size_t)child->group_count, child->groups) != 0 || setgid(child->gid) != 0 || setuid(child->uid) != 0))
         _exit(126);
     if (chdir("/") != 0)
         _exit(126);

@@ -1,8 +1,8 @@
 /*
  * authorize.c - the authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2)
  *
- * Somebody comes from a client and goes back with a code, or reads a page of ours. A refusal that has to do with the account or with Gitea
- * is always a page: an OAuth error would make Gitea begin again, and again.
+ * Somebody comes from a client and goes back with a code, or reads a page of ours. A refusal that has to do with the account or
+ * with Gitea is always a page: an OAuth error would make Gitea begin again, and again.
  */
 #include "oidc/authorize.h"
 #include <stdio.h>
@@ -41,7 +41,8 @@ static int identify(struct tg_call *call, const struct tg_authorize *request, st
     return TG_AUTHORIZE_REPLIED;
 }
 
-static int show_refusal(struct tg_call *call, const struct visitor *visitor, const struct tg_facts *facts, const struct tg_standing *standing)
+static int show_refusal(struct tg_call *call, const struct visitor *visitor, const struct tg_facts *facts,
+                        const struct tg_standing *standing)
 {
     const struct tg_oidc_options *options = &tg_oidc_of(call)->options;
     struct tg_words words = {0};
@@ -90,8 +91,10 @@ static const struct {
     enum tg_error_kind page;
     const char *event, *remedy;
 } refusals[] = {
-    [TG_PROVISION_CLASH] = {TG_ERROR_ACCOUNT_CLASH, "provision-clash", "rename or remove the user of that name or e-mail in Gitea"},
-    [TG_PROVISION_FOREIGN] = {TG_ERROR_ACCOUNT_FOREIGN, "provision-foreign", "the account's user was removed or made anew in Gitea"},
+    [TG_PROVISION_CLASH] = {TG_ERROR_ACCOUNT_CLASH, "provision-clash",
+                            "rename or remove the user of that name or e-mail in Gitea"},
+    [TG_PROVISION_FOREIGN] = {TG_ERROR_ACCOUNT_FOREIGN, "provision-foreign",
+                              "the account's user was removed or made anew in Gitea"},
     [TG_PROVISION_UNAVAILABLE] = {TG_ERROR_UNAVAILABLE, "provision-unavailable", "see why"},
     [TG_PROVISION_NOT_SET_UP] = {TG_ERROR_UNAVAILABLE, "provision-not-set-up", "run teagate gitea setup"},
 };
@@ -103,10 +106,14 @@ static int refuse_provision(struct tg_call *call, const struct tg_authorize *req
         .login = tg_text(visitor->account.login),
         .reference = tg_text(call->id),
     };
+    bool passes = answer == TG_PROVISION_UNAVAILABLE || answer == TG_PROVISION_NOT_SET_UP;
     const char *why = answer == TG_PROVISION_UNAVAILABLE ? tg_failure() : NULL;
 
-    tg_log(TG_LOG_WARN, refusals[answer].event, "instance", request->client.instance, "login", visitor->account.login, "request", call->id,
-           "why", why, "do", refusals[answer].remedy, NULL);
+    tg_log(TG_LOG_WARN, refusals[answer].event, "instance", request->client.instance, "login", visitor->account.login,
+           "request", call->id, "why", why, "do", refusals[answer].remedy, NULL);
+    if (request->silent)
+        return tg_authorize_error(call, request, passes ? "temporarily_unavailable" : "interaction_required",
+                                  "see the page without prompt=none");
     tg_error_page(tg_oidc_of(call)->options.templates, refusals[answer].page, &values, &call->arena, &call->reply);
     return TG_AUTHORIZE_REPLIED;
 }
@@ -125,7 +132,8 @@ static void keep(char *out, size_t capacity, struct tg_text text)
     snprintf(out, capacity, "%.*s", TG_TEXT_ARGS(text));
 }
 
-static int give_code(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct visitor *visitor)
+static int give_code(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store,
+                     const struct visitor *visitor)
 {
     struct tg_grant grant = {
         .auth_time_s = visitor->session.auth_time_s,

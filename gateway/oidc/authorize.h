@@ -22,7 +22,8 @@ struct tg_authorize {
     bool again;                /* prompt=login: sign in again, whoever is signed in */
 };
 
-/* The answers of both: REPLIED means that the reply is made (a page for an unknown client or address, else an error at the client). */
+/* The answers of both: REPLIED means that the reply is made (a page for an unknown client or address, else an error at the
+   client). */
 enum { TG_AUTHORIZE_REPLIED = 1 };
 int tg_authorize_read(struct tg_call *call, struct tg_authorize *request);
 

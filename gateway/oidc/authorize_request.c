@@ -12,7 +12,8 @@ enum { STATE_LIMIT = 2048 };
 
 #define FIELD(name, limit_) {#name, offsetof(struct tg_authorize, name), .limit = (limit_)}
 
-/* In three readings, because each decides where the next one's errors go: to a page, to the client without state, to the client. */
+/* In three readings, because each decides where the next one's errors go: to a page, to the client without state, to the
+   client. */
 static const struct tg_field target_fields[] = {FIELD(client_id, 64), FIELD(redirect_uri, TG_REDIRECT_URI - 1), {NULL}};
 static const struct tg_field state_fields[] = {FIELD(state, STATE_LIMIT), {NULL}};
 static const struct tg_field other_fields[] = {

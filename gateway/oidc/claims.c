@@ -44,9 +44,9 @@ json_t *tg_claims_id(const struct tg_id_claims *claims)
     json_t *json;
 
     hash_access_token(claims->access_token, at_hash);
-    json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "iss", claims->issuer, "sub", claims->subject, "aud", claims->client, "exp",
-                     (json_int_t)claims->expires_s, "iat", (json_int_t)claims->issued_s, "auth_time", (json_int_t)claims->auth_time_s,
-                     "at_hash", at_hash);
+    json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "iss", claims->issuer, "sub", claims->subject, "aud", claims->client,
+                     "exp", (json_int_t)claims->expires_s, "iat", (json_int_t)claims->issued_s, "auth_time",
+                     (json_int_t)claims->auth_time_s, "at_hash", at_hash);
     if (claims->nonce[0] != '\0')
         json_object_set_new(json, "nonce", json_string(claims->nonce));
     return json;

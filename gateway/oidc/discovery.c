@@ -1,8 +1,8 @@
 /*
  * discovery.c - the provider's metadata (OpenID Connect Discovery 3, RFC 8414 2)
  *
- * On the back-channel each client has its own: the same issuer and sign-in page, but token, userinfo and keys at addresses that browsers
- * cannot reach and that serve this client only. Members whose default would lie are always there.
+ * On the back-channel each client has its own: the same issuer and sign-in page, but token, userinfo and keys at addresses that
+ * browsers cannot reach and that serve this client only. Members whose default would lie are always there.
  */
 #include "base/json.h"
 #include "base/result.h"
@@ -32,8 +32,8 @@ static void add_abilities(json_t *metadata)
 {
     json_object_set_new(metadata, "scopes_supported", TEXTS("openid", "profile", "email", "groups"));
     json_object_set_new(metadata, "claims_supported",
-                        TEXTS("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username", "email",
-                              "email_verified", "groups"));
+                        TEXTS("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "name", "preferred_username",
+                              "email", "email_verified", "groups"));
     json_object_set_new(metadata, "response_types_supported", TEXTS("code"));
     json_object_set_new(metadata, "response_modes_supported", TEXTS("query"));
     json_object_set_new(metadata, "grant_types_supported", TEXTS("authorization_code"));

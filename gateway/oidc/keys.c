@@ -1,8 +1,8 @@
 /*
  * keys.c - the signing keys, kept in the process for a few seconds
  *
- * Read again by time instead of by change rows: a key is published long before it signs, so seconds do not count, and worker threads hear
- * no doorbell. A set in use stays until its last user lets it go.
+ * Read again by time instead of by change rows: a key is published long before it signs, so seconds do not count, and worker
+ * threads hear no doorbell. A set in use stays until its last user lets it go.
  */
 #include <pthread.h>
 #include "base/clock.h"

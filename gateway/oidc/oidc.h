@@ -1,8 +1,8 @@
 /*
  * oidc.h - the OAuth 2.0 / OpenID Connect provider: its endpoints, for site.c
  *
- * One endpoint per file, each a plain blocking function. The authorization endpoint lives on the provider's public host; discovery, token,
- * userinfo and JWKS also, per client, on the back-channel listener under /c/CLIENT_ID/.
+ * One endpoint per file, each a plain blocking function. The authorization endpoint lives on the provider's public host;
+ * discovery, token, userinfo and JWKS also, per client, on the back-channel listener under /c/CLIENT_ID/.
  */
 #ifndef TG_OIDC_OIDC_H
 #define TG_OIDC_OIDC_H

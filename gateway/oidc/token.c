@@ -103,8 +103,8 @@ static int sign_id_token(struct tg_call *call, struct tg_store *store, const str
 }
 
 /* Signs before it keeps the access token: whatever fails, nothing is left that nobody has. */
-static int answer_tokens(struct tg_call *call, struct tg_store *store, const struct token_form *form, const struct tg_grant *grant,
-                         const struct tg_account *account)
+static int answer_tokens(struct tg_call *call, struct tg_store *store, const struct token_form *form,
+                         const struct tg_grant *grant, const struct tg_account *account)
 {
     const struct tg_oidc_conf *conf = tg_oidc_of(call)->options.conf;
     int64_t now_s = tg_now_s();

@@ -23,7 +23,8 @@ static int challenge(struct tg_call *call, int status, const char *error, const 
     const char *value = "Bearer realm=\"teagate\"";
 
     if (error != NULL)
-        value = tg_arena_format(&call->arena, "Bearer realm=\"teagate\", error=\"%s\", error_description=\"%s\"", error, description);
+        value = tg_arena_format(&call->arena, "Bearer realm=\"teagate\", error=\"%s\", error_description=\"%s\"", error,
+                                description);
     tg_reply_header(&call->reply, TG_TEXT("www-authenticate"), tg_text(value));
     call->reply.status = status;
     if (error != NULL)

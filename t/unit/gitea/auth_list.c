@@ -58,7 +58,8 @@ static struct tg_gitea_conf conf_of(struct scratch *scratch)
 {
     /* as root the command runs as a user without rights; otherwise as ourselves */
     return (struct tg_gitea_conf){
-        .host = "git.example.test", .binary = scratch->path, .app_ini = scratch->path, .run_as = geteuid() == 0 ? "nobody" : NULL};
+        .host = "git.example.test", .binary = scratch->path, .app_ini = scratch->path,
+        .run_as = geteuid() == 0 ? "nobody" : NULL};
 }
 
 static void the_command_line_gets_its_arguments_and_nothing_of_ours(void **state)
@@ -67,7 +68,9 @@ static void the_command_line_gets_its_arguments_and_nothing_of_ours(void **state
     struct tg_gitea_conf conf = conf_of(*state);
     TG_STRING out = {0};
 
-    write_program(*state, "#!/bin/sh\nprintf '<%s>' \"$@\"\necho\n[ -n \"$TG_TEST_LEAK\" ] && echo leaked\nid -u\nls /proc/$$/fd | wc -l\n"
+    write_program(*state,
+                  "#!/bin/sh\nprintf '<%s>' \"$@\"\necho\n[ -n \"$TG_TEST_LEAK\" ] && echo leaked\nid -u\n"
+                  "ls /proc/$$/fd | wc -l\n"
                           "ulimit -c\n");
     setenv("TG_TEST_LEAK", "1", 1);
     assert_result(0, tg_gitea_command(&conf, arguments, &out));

@@ -60,11 +60,13 @@ static void assert_resolved(struct asked *asked, const char *host, const struct 
 
 static void a_gitea_with_the_token_api(void **state)
 {
-    assert_resolved(*state, "a1", ANSWERS({TOKEN_API, 200, JSON, "{\"id\":1,\"user\":{\"id\":7,\"login\":\"x\"}}"}), TG_RESOLVED_USER, 7);
+    assert_resolved(*state, "a1", ANSWERS({TOKEN_API, 200, JSON, "{\"id\":1,\"user\":{\"id\":7,\"login\":\"x\"}}"}),
+                    TG_RESOLVED_USER, 7);
     assert_int_equal(((struct asked *)*state)->standin.asked, 1);
     assert_resolved(*state, "a2", ANSWERS({TOKEN_API, 200, JSON, "{\"id\":1}"}), TG_RESOLVED_UNAVAILABLE, 0);
     /* not an access token: the next is asked, which needs a scope by then */
-    assert_resolved(*state, "a3", ANSWERS({TOKEN_API, 401, TEXT, "no"}, {USERINFO, 403, JSON, "{}"}, {USER_API, 200, JSON, "{\"id\":8}"}),
+    assert_resolved(*state, "a3",
+                    ANSWERS({TOKEN_API, 401, TEXT, "no"}, {USERINFO, 403, JSON, "{}"}, {USER_API, 200, JSON, "{\"id\":8}"}),
                     TG_RESOLVED_USER, 8);
 }
 
@@ -88,7 +90,8 @@ static void userinfo_in_all_its_moods(void **state)
     assert_resolved(*state, "c3", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"-2\"}"}), TG_RESOLVED_USER, -2);
     assert_resolved(*state, "c4", ANSWERS({USERINFO, 200, JSON, "{\"sub\":5}"}), TG_RESOLVED_UNAVAILABLE, 0);
     assert_resolved(*state, "c5", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"5x\"}"}), TG_RESOLVED_UNAVAILABLE, 0);
-    assert_resolved(*state, "c6", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"99999999999999999999\"}"}), TG_RESOLVED_UNAVAILABLE, 0);
+    assert_resolved(*state, "c6", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"99999999999999999999\"}"}), TG_RESOLVED_UNAVAILABLE,
+                    0);
     assert_resolved(*state, "c7", ANSWERS({USERINFO, 200, JSON, "{"}), TG_RESOLVED_UNAVAILABLE, 0);
     assert_resolved(*state, "c8", ANSWERS({USERINFO, 502, PAGE, "x"}), TG_RESOLVED_UNAVAILABLE, 0);
     assert_resolved(*state, "c9", ANSWERS({USERINFO, 429, TEXT, "x"}), TG_RESOLVED_UNAVAILABLE, 0);
@@ -96,14 +99,16 @@ static void userinfo_in_all_its_moods(void **state)
 
 static void userinfo_switched_off(void **state)
 {
-    assert_resolved(*state, "d1", ANSWERS({USERINFO, 403, TEXT, "off"}, {USER_API, 200, JSON, "{\"id\":9}"}), TG_RESOLVED_USER, 9);
+    assert_resolved(*state, "d1", ANSWERS({USERINFO, 403, TEXT, "off"}, {USER_API, 200, JSON, "{\"id\":9}"}), TG_RESOLVED_USER,
+                    9);
     assert_resolved(*state, "d2", ANSWERS({USERINFO, 403, TEXT, "off"}, {USER_API, 401, JSON, "{}"}), TG_RESOLVED_INVALID, 0);
     assert_resolved(*state, "d3", ANSWERS({USERINFO, 403, TEXT, "off"},
                                           {USER_API, 403, JSON, "{\"message\":\"This account is prohibited from signing in\"}"}),
                     TG_RESOLVED_PROHIBITED, 0);
     /* valid, and nobody can tell whose: never taken for nobody's */
     assert_resolved(*state, "d4", ANSWERS({USERINFO, 403, TEXT, "off"},
-                                          {USER_API, 403, JSON, "{\"message\":\"token does not have at least one of required scope(s)\"}"}),
+                                          {USER_API, 403, JSON,
+                                           "{\"message\":\"token does not have at least one of required scope(s)\"}"}),
                     TG_RESOLVED_UNAVAILABLE, 0);
     assert_resolved(*state, "d5", ANSWERS({USERINFO, 404, PAGE, "x"}, {USER_API, 500, TEXT, "x"}), TG_RESOLVED_UNAVAILABLE, 0);
 }
@@ -113,7 +118,8 @@ static void what_cannot_be_a_token_is_not_asked_for(void **state)
     struct asked *asked = *state;
     enum tg_resolved answer;
     int64_t user;
-    const struct tg_text odd[] = {TG_TEXT(""), {NULL, 0}, TG_TEXT("a b"), TG_TEXT("a\r\nX: y"), TG_TEXT("a\0b"), TG_TEXT("\xc3\xbc")};
+    const struct tg_text odd[] = {TG_TEXT(""), {NULL, 0}, TG_TEXT("a b"), TG_TEXT("a\r\nX: y"), TG_TEXT("a\0b"),
+                                  TG_TEXT("\xc3\xbc")};
 
     standin_answers(&asked->standin, NULL);
     for (size_t i = 0; i < tg_count(odd); ++i) {

@@ -43,7 +43,8 @@ static void answer(struct standin *standin, int fd, const char *request)
         sleep(4); /* longer than any deadline of a caller */
         return;
     }
-    int len = snprintf(head, sizeof(head), "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
+    int len = snprintf(head, sizeof(head),
+                       "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n",
                        row->status, row->type, strlen(row->body));
     if (write(fd, head, (size_t)len) < 0 || write(fd, row->body, strlen(row->body)) < 0)
         perror("standin");

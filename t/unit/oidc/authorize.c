@@ -107,7 +107,9 @@ static void criterion_12_unknown_client_or_address_is_a_page(void **state)
     assert_page(rig, "/authorize?client_id=nobody&redirect_uri=" APP_CALLBACK CODE);
     assert_page(rig, tg_arena_format(&arena, "/authorize?client_id=%s" CODE, rig->app.id));
     assert_page(rig, tg_arena_format(&arena, "/authorize?client_id=%s&redirect_uri=" CODE, rig->app.id));
-    assert_page(rig, tg_arena_format(&arena, "/authorize?client_id=%s&client_id=%s&redirect_uri=" APP_CALLBACK CODE, rig->app.id, rig->app.id));
+    assert_page(rig,
+                tg_arena_format(&arena, "/authorize?client_id=%s&client_id=%s&redirect_uri=" APP_CALLBACK CODE, rig->app.id,
+                                rig->app.id));
     assert_page(rig, tg_arena_format(&arena, "/authorize?client_id=%s&redirect_uri=" APP_CALLBACK CODE "&x=%%zz", rig->app.id));
     assert_page(rig, tg_arena_format(&arena, "/authorize?client_id=%s&redirect_uri=" GIT_CALLBACK CODE, rig->app.id));
     tg_arena_done(&arena);
@@ -289,7 +291,9 @@ static void locked_accounts_and_old_epochs_are_not_signed_in(void **state)
     const char *cookie = rig_session(rig, &arena, 0);
 
     assert_result(0, tg_account_raise_epoch(rig->store, rig->mara.id));
-    struct tg_call *call = rig_call(rig, "GET", tg_arena_format(&arena, "/authorize?client_id=%s&redirect_uri=" APP_CALLBACK CODE, rig->app.id));
+    struct tg_call *call = rig_call(rig, "GET",
+                                    tg_arena_format(&arena, "/authorize?client_id=%s&redirect_uri=" APP_CALLBACK CODE,
+                                                    rig->app.id));
     call->cookie = tg_text(cookie);
     rig_run(rig, call, tg_oidc_endpoints);
     assert_int_equal(strncmp(rig_header(call, "location"), "/sign-in?", 9), 0);
@@ -304,8 +308,9 @@ static void locked_accounts_and_old_epochs_are_not_signed_in(void **state)
 }
 
 /* What Gitea says about users, as JSON of its API. */
-#define USER(id, sub) "{\"id\":" id ",\"login\":\"mara\",\"login_name\":\"" sub "\",\"source_id\":7,\"email\":\"mara@example.test\"," \
-                      "\"is_admin\":false,\"prohibit_login\":false}"
+#define USER(id, sub)                                                                                                              \
+    "{\"id\":" id ",\"login\":\"mara\",\"login_name\":\"" sub "\",\"source_id\":7,\"email\":\"mara@example.test\","                  \
+    "\"is_admin\":false,\"prohibit_login\":false}"
 
 static void criterion_33_a_blocked_account_reads_a_page_and_no_oauth_error(void **state)
 {
@@ -341,6 +346,11 @@ static void no_code_for_gitea_that_is_not_set_up_or_does_not_answer(void **state
     call = ask(rig, &rig->git, CODE, true);
     assert_int_equal(call->reply.status, 503);
     assert_string_equal(rig_header(call, "location"), "");
+    rig_done(call);
+
+    call = ask(rig, &rig->git, CODE "&prompt=none", true); /* 24 again */
+    assert_int_equal(call->reply.status, 303);
+    assert_string_equal(rig_location(call, "error"), "temporarily_unavailable");
     rig_done(call);
 
     int64_t before_ms = tg_monotonic_ms();

@@ -39,7 +39,8 @@ static struct tg_call *sign_in(struct rig *rig, const char *name, const char *pa
     struct tg_call *call = rig_call(rig, "POST", "/sign-in");
     struct tg_arena *arena = &call->arena;
 
-    rig_form(call, tg_arena_format(arena, "csrf=%s&name=%s&password=%s&next=%s", csrf, encode(arena, name), encode(arena, password),
+    rig_form(call,
+             tg_arena_format(arena, "csrf=%s&name=%s&password=%s&next=%s", csrf, encode(arena, name), encode(arena, password),
                                    encode(arena, next)));
     call->cookie = tg_text(tg_arena_format(arena, "%s%s", cookie, more));
     call->origin = TG_TEXT(ISSUER);

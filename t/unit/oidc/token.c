@@ -185,7 +185,8 @@ static void criterion_42_the_address_must_be_the_same(void **state)
     for (size_t i = 0; i < 2; ++i) {
         rig_grant(rig, code, &rig->app, NULL);
         struct tg_call *call = post(rig, i == 0 ? tg_arena_format(&arena, "grant_type=authorization_code&code=%s", code)
-                                                : tg_arena_format(&arena, "grant_type=authorization_code&code=%s&redirect_uri=%s/", code,
+                                                : tg_arena_format(&arena,
+                                                                  "grant_type=authorization_code&code=%s&redirect_uri=%s/", code,
                                                                   APP_CALLBACK));
         rig_basic(call, rig->app.id, SECRET_ENCODED);
         rig_run(rig, call, tg_oidc_endpoints);
@@ -288,7 +289,8 @@ static void criterion_45_fifty_at_once_get_one_token(void **state)
 
 static void criterion_46_the_verifier_must_fit(void **state)
 {
-    static const char *const wrong[] = {"", "&code_verifier=" CHALLENGE, "&code_verifier=short", "&code_verifier=" VERIFIER "%20"};
+    static const char *const wrong[] = {"", "&code_verifier=" CHALLENGE, "&code_verifier=short",
+                                        "&code_verifier=" VERIFIER "%20"};
     struct rig *rig = *state;
     char code[TG_TOKEN];
 
@@ -318,7 +320,8 @@ static void criteria_47_and_48_everything_else(void **state)
         {"grant_type=authorization_code&grant_type=authorization_code&code=x", "invalid_request"},
         {"grant_type=authorization_code&code=%zz", "invalid_request"},
         {"grant_type=authorization_code&code=x&redirect_uri=" APP_CALLBACK, "invalid_grant"},
-        {"grant_type=authorization_code&code=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&redirect_uri=" APP_CALLBACK, "invalid_grant"},
+        {"grant_type=authorization_code&code=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA&redirect_uri=" APP_CALLBACK,
+         "invalid_grant"},
     };
     struct rig *rig = *state;
     char code[TG_TOKEN];
@@ -372,7 +375,8 @@ static void criteria_55_to_58_the_id_token(void **state)
     assert_string_equal(json_string_value(json_object_get(claims, "aud")), rig->app.id);
     assert_true(json_is_integer(json_object_get(claims, "exp")));
     assert_true(json_is_integer(json_object_get(claims, "iat")));
-    assert_int_equal(json_integer_value(json_object_get(claims, "exp")) - json_integer_value(json_object_get(claims, "iat")), 3600);
+    assert_int_equal(json_integer_value(json_object_get(claims, "exp")) - json_integer_value(json_object_get(claims, "iat")),
+                     3600);
     assert_true(json_integer_value(json_object_get(claims, "auth_time")) <= tg_now_s() - 5);
     assert_string_equal(json_string_value(json_object_get(claims, "nonce")), "n-0S6_WzA2Mj \"<"); /* 32 */
     tg_digest(tg_text(json_string_value(json_object_get(answer, "access_token"))), digest);

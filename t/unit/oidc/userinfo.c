@@ -134,7 +134,8 @@ static void criterion_62_what_is_wrong_with_the_token(void **state)
     assert_challenged(rig, "/userinfo", tg_arena_format(&arena, "Bearer %s", old), 401, "error=\"invalid_token\"");
     assert_challenged(rig, "/userinfo", tg_arena_format(&arena, "Bearer %s", narrow), 403, "error=\"insufficient_scope\"");
     assert_challenged(rig, "/userinfo?access_token=x", NULL, 400, "error=\"invalid_request\"");
-    assert_challenged(rig, tg_arena_format(&arena, "/c/%s/userinfo", rig->git.id), tg_arena_format(&arena, "Bearer %s", good), 401,
+    assert_challenged(rig, tg_arena_format(&arena, "/c/%s/userinfo", rig->git.id), tg_arena_format(&arena, "Bearer %s", good),
+                      401,
                       "error=\"invalid_token\"");
     assert_result(0, tg_account_set_locked(rig->store, rig->mara.id, true));
     assert_challenged(rig, "/userinfo", tg_arena_format(&arena, "Bearer %s", good), 401, "error=\"invalid_token\"");
