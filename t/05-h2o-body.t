@@ -78,7 +78,7 @@ subtest 'HTTP/1: a body arrives whole, by length and in chunks, plain and over T
 subtest 'HTTP/1: requests follow each other in one write, split at odd places' => sub {
     my $body = pattern(20_000);
     my $bytes = join '', map { with_length('/sink', substr $body, 0, $_ * 6000), post('/sink', chunked($body, 999), 'Transfer-Encoding: chunked') } 1 .. 3;
-    for my $size (7, 1000, 16_384) {
+    for my $size (97, 1000, 16_384) {
         my $socket = http1($server->{h1});
         my ($before, @got) = ('');
         for my $piece (unpack "(a$size)*", $bytes) {
@@ -324,6 +324,7 @@ subtest 'HTTP/2: silence is answered, but not if others use up the window' => su
     my $h2 = h2();
     my $id = $h2->request(method => 'POST', path => '/sink', body => 1);
     $h2->data($id, 'abc');
+    $h2->{total} += 3;
     is($h2->answer($id)->{status}, 408);
     my @stalled = map { $h2->request(method => 'POST', path => '/delay/2600', body => 1) } 1 .. 17;
     my $waiting = $h2->request(method => 'POST', path => '/sink', body => 1);
@@ -331,7 +332,6 @@ subtest 'HTTP/2: silence is answered, but not if others use up the window' => su
         $h2->wait_for(0.02, sub { 0 });
         upload($h2, $_, pattern(65_535), 0.1);
     }
-    my $credit = $h2->{credit}{0};
     is($h2->answer($waiting, 2)->{status}, undef, 'blocked, so not timed out');
     is(upload($h2, $waiting, 'abc', 4), 3, 'when the others are answered it can send');
     is($h2->answer($waiting)->{status}, 200);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "patchd.h"
 #include "h2o/http1.h"
 #include "h2o/http2.h"
@@ -36,7 +37,7 @@ static struct {
     {"threads", 1},           {"exclusive", 1},           {"streaming", 1},        {"req-timeout", 10000},
     {"keepalive", 75000},     {"linger", 2000},           {"linger-bytes", 16 << 20}, {"body-window", 262144},
     {"body-idle", 30000},     {"conn-window", 4 << 20},   {"max-aborted", 100},    {"h2-idle", 10000},
-    {"max-requests", 100},    {"max-entity", 1 << 30},    {"server-name", 0},
+    {"max-requests", 100},    {"max-entity", 1 << 30},    {"server-name", 0},        {"accept-delay", 0},
 };
 static const char *cert_file, *key_file;
 
@@ -111,8 +112,11 @@ static void accept_tls(struct patchd_loop *loop, h2o_socket_t *sock)
 static void on_accept(h2o_socket_t *sock, const char *err)
 {
     struct listener *l = sock->data;
-    h2o_socket_t *conn = err != NULL ? NULL : h2o_evloop_socket_accept(sock);
+    h2o_socket_t *conn;
 
+    if (patchd_setting("accept-delay")) /* gives the other loops the time to wake */
+        usleep((useconds_t)patchd_setting("accept-delay"));
+    conn = err != NULL ? NULL : h2o_evloop_socket_accept(sock);
     __atomic_fetch_add(conn != NULL ? &patchd_stats.accepted : &patchd_stats.woken_in_vain, 1, __ATOMIC_RELAXED);
     if (conn == NULL)
         return;

@@ -8,6 +8,7 @@ use warnings;
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::IP;
+use Socket qw(IPPROTO_TCP TCP_NODELAY);
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PUSH_PROMISE PING GOAWAY WINDOW_UPDATE CONTINUATION
@@ -47,6 +48,7 @@ sub new {
     my ($class, %arg) = @_;
     my $socket = $arg{socket} // IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $arg{port}, Timeout => 5);
     die "no connection: $@" unless $socket;
+    setsockopt $socket, IPPROTO_TCP, TCP_NODELAY, 1;
     my $self = bless { socket => $socket, in => '', frames => [], next_id => 1 }, $class;
     $self->{select} = IO::Select->new($socket);
     my $settings = join '', map { pack 'nN', $_, $arg{settings}{$_} } sort keys %{ $arg{settings} || {} };
