@@ -172,7 +172,10 @@ sub start_all {
     $gitea->write_config($gateway->must('gitea', 'setup', $git_host, '--print-app-ini'));
     $gitea->start;
     $gitea->ensure_admin($users{gateway} ? ids_of($users{gateway}) : ());
-    my $report = $gateway->must('gitea', 'setup', $git_host);
+    if ($gateway->must('gitea', 'setup', $git_host) =~ /^restart Gitea:/m) {
+        $gitea->stop_server;
+        $gitea->start;
+    }
     $self->{demo} = Teagate::Demo->new(file => "$self->{state}/accounts.json");
     say_step('making the demo accounts') unless -e "$self->{state}/accounts.json";
     $self->{demo}->ensure(gateway => $gateway, gitea => $gitea, ca_file => $ca_file);
