@@ -12,7 +12,8 @@ static const char ciphers_12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128
                                  "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 
-/* RFC 7301 3.2: a client that offers only protocols we do not speak is refused; one that offers none speaks HTTP/1.1. */
+/* RFC 7301 3.2: a client that offers only protocols we do not speak is refused; one that offers none speaks HTTP/1.1.
+   size: the parameters are OpenSSL's. */
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in, unsigned in_len, void *unused)
 {
     static const unsigned char ours[] = "\x02h2\x08http/1.1";
@@ -39,7 +40,8 @@ static bool use_key(const uint8_t key[TG_TICKET_KEY], const unsigned char *iv, E
     return done;
 }
 
-/* 0: not one of our tickets, 1: done, 2: done, but it should be replaced by one of the newest key. */
+/* 0: not one of our tickets, 1: done, 2: done, but it should be replaced by one of the newest key.
+   size: the parameters are OpenSSL's. */
 static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int sealing)
 {
     struct tg_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
