@@ -27,6 +27,8 @@ struct tg_db {
     char *path;
     int64_t waiting_since_ms;
     struct tg_rows *statements[BUCKETS];
+    void (*on_commit)(void *context);
+    void *commit_context;
 };
 
 /* The failure text names the file and SQLite's reason, never a value. */
@@ -293,7 +295,15 @@ int tg_db_commit(struct tg_db *db)
 
     if (result < 0)
         tg_db_rollback(db); /* what cannot be committed must not stay open for whoever uses the connection next */
+    else if (db->on_commit != NULL)
+        db->on_commit(db->commit_context);
     return result;
+}
+
+void tg_db_on_commit(struct tg_db *db, void (*run)(void *context), void *context)
+{
+    db->on_commit = run;
+    db->commit_context = context;
 }
 
 void tg_db_rollback(struct tg_db *db)

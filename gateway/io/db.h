@@ -51,6 +51,8 @@ int tg_db_begin_write(struct tg_db *db);
 int tg_db_begin_read(struct tg_db *db);
 int tg_db_commit(struct tg_db *db);
 void tg_db_rollback(struct tg_db *db);
+/* Called by the thread that commits, after each commit that went well. One at a time; run NULL: none. */
+void tg_db_on_commit(struct tg_db *db, void (*run)(void *context), void *context);
 
 /* Several statements at once, for migrations. */
 int tg_db_script(struct tg_db *db, const char *sql);
