@@ -392,6 +392,7 @@ sub new {
     my ($good, $bad, $first, $client) = (0, 0, '');
     while (!$stop) {
         my $why = $number % 3 == 0 ? by_curl() : by_socket(\$client, $number % 3 == 1);
+        last if $stop; # the signal has interrupted the request
         $why eq '' ? $good++ : $bad++;
         $first ||= $why;
     }
