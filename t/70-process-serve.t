@@ -34,6 +34,7 @@ subtest 'a killed front or jobs serves again within a second' => sub {
         my $old = $s->pid_of('front');
         kill $signal, $old;
         my $at = time;
+        wait_until(1, sub { !kill 0, $old });
         like $s->get, qr/^[2-4]/, "after SIG$signal a connection made at once is answered";
         cmp_ok time - $at, '<', 1, 'within a second';
         ok wait_until(2, sub { my $new = $s->pid_of('front'); $new && $new != $old }), 'by another front';
@@ -59,6 +60,7 @@ subtest 'a bad configuration changes nothing and is told in full' => sub {
     kill 'HUP', $s->{pid};
     ok wait_until(3, sub { ($s->status // return)->{reloads}{failed} == 2 }), 'so it is with SIGHUP';
     kill 'KILL', $old;
+    wait_until(1, sub { !kill 0, $old });
     like $s->get, qr/^[2-4]/, 'a front that dies now comes back with the configuration that was checked';
     $s->configure;
     ($code) = $s->command('reload');

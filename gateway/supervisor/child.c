@@ -133,6 +133,7 @@ int tg_child_wait(struct tg_child *child, int *status)
 void tg_child_close(struct tg_child *child, int status)
 {
     note_end(child, status);
+    child->was_killed = WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM);
     child->pid = 0;
     close(child->control);
     child->control = -1;
@@ -142,7 +143,7 @@ void tg_child_close(struct tg_child *child, int status)
 
 void tg_child_schedule(struct tg_child *child, int64_t now_ms)
 {
-    bool lived = child->serving_ms != 0 && now_ms - child->serving_ms >= LIVED_MS;
+    bool lived = child->serving_ms != 0 && (child->was_killed || now_ms - child->serving_ms >= LIVED_MS);
 
     if (lived)
         child->pause_ms = 0;

@@ -29,6 +29,7 @@ struct tg_child {
     int64_t restart_ms;         /* DOWN: when it is started again; 0: not by itself */
     int64_t pause_ms;           /* before the next restart */
     int64_t restarts;
+    bool was_killed;            /* the last one: by SIGKILL or SIGTERM, which are no crash */
     char why[TG_CHILD_WHY];     /* what it said, or how it ended, the last time; "" */
 };
 
@@ -56,7 +57,8 @@ int tg_child_wait(struct tg_child *child, int *status);
 /* Forgets the process: why says how it ended, unless it had said so itself; its control channel is closed. */
 void tg_child_close(struct tg_child *child, int status);
 
-/* After an end that nobody asked for: DOWN, and when to start again. The first restart is at once, a crash loop backs off to 5 s. */
+/* After an end that nobody asked for: DOWN, and when to start again. The first restart is at once, and so is that of one that had served
+   and was killed from outside; a crash loop backs off to 5 s. */
 void tg_child_schedule(struct tg_child *child, int64_t now_ms);
 
 const char *tg_child_state_name(enum tg_child_state state);

@@ -20,6 +20,8 @@
 #include "supervisor/privileges.h"
 #include "supervisor/service.h"
 
+enum { ABANDON_MS = 5000 };
+
 void tg_reload_begin(struct tg_supervisor *s)
 {
     TG_STRING keys = {NULL, 0, 0};
@@ -43,7 +45,10 @@ static void abandon(struct tg_supervisor *s)
     s->next = NULL;
     if (failed == NULL)
         return;
-    tg_generation_kill(failed);
+    if (failed->step == TG_ADOPTING) /* its front may have accepted connections already */
+        tg_generation_drain(failed, ABANDON_MS);
+    else
+        tg_generation_kill(failed);
     failed->older = s->leaving;
     s->leaving = failed;
     tg_listeners_keep(&s->listeners, s->current != NULL ? &s->current->plan : NULL);

@@ -330,9 +330,10 @@ int tg_supervisor_run(const struct tg_supervisor_options *options, struct tg_str
     }
     while (s.leaving != NULL) { /* what a failed start left behind has been killed */
         wait_for_events(&s);
+        take_signals(&s);
         each_generation(&s, hear);
         bury(&s);
-        take_signals(&s);
+        each_generation(&s, kill_late);
     }
     close_all(&s);
     return has_served || s.stopping > 0 ? 0 : TG_SUPERVISOR_NOT_STARTED;

@@ -22,9 +22,13 @@ sub program { return $ENV{TG_TEAGATE} // ($ENV{TG_BUILD} // "$FindBin::Bin/../bu
 sub spew { my ($path, $text) = @_; open my $f, '>', $path or die "$path: $!"; print $f $text; close $f or die "$path: $!"; return }
 sub slurp { my ($path) = @_; local $/; open my $f, '<', $path or return ''; my $text = <$f>; return $text // '' }
 
+# Below the ports that connections get by themselves, and by chance: other tests look for theirs at the same time.
 sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', ReuseAddr => 1) or die $!;
-    return $socket->sockport;
+    for (1 .. 100) {
+        my $port = 10000 + int rand 20000;
+        return $port if IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port, ReuseAddr => 1);
+    }
+    die 'there is no free port';
 }
 
 sub wait_until {
