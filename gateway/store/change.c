@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include "base/clock.h"
+#include "store/doorbell.h"
 #include "store/record.h"
 #include "store/store.h"
 
@@ -9,6 +10,8 @@ int tg_change_add(struct tg_store *store, enum tg_change_kind kind, const char *
 {
     bool fits = strlen(subject) < sizeof(((struct tg_change *)0)->subject);
 
+    if (store->button != NULL)
+        tg_button_arm(store->button);
     tg_try(tg_record_write(store->truth, "UPDATE counter SET value = value + 1 WHERE name = 'change'", NULL, 0));
     return tg_record_write(store->truth,
                            "INSERT INTO change (number, kind, subject, made_s)"

@@ -70,6 +70,7 @@ void tg_store_close(struct tg_store *store)
 {
     tg_db_close(store->truth);
     tg_db_close(store->transient);
+    free(store->button);
     *store = (struct tg_store){0};
 }
 

@@ -12,9 +12,12 @@
 
 #include "io/db.h"
 
+struct tg_button; /* doorbell.h */
+
 struct tg_store {
     struct tg_db *truth;
     struct tg_db *transient;
+    struct tg_button *button; /* rings when changes are committed; NULL: nobody listens */
 };
 
 enum { TG_STORE_ABSENT = 1, TG_STORE_OLDER = 2, TG_STORE_NEWER = 3 };

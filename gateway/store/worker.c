@@ -1,5 +1,7 @@
-#include "base/result.h"
 #include "store/worker.h"
+#include "base/result.h"
+#include "store/cache.h"
+#include "store/doorbell.h"
 
 void *tg_worker_new(void *directory)
 {
@@ -11,6 +13,18 @@ void *tg_worker_new(void *directory)
     return worker;
 }
 
+void *tg_worker_new_cached(void *context)
+{
+    const struct tg_worker_options *options = context;
+    struct tg_worker *worker = tg_worker_new((void *)options->directory);
+    const struct tg_space *space = tg_cache_space(options->cache);
+
+    worker->cache = options->cache;
+    if (space != NULL)
+        worker->link = tg_redis_link_new(space->redis);
+    return worker;
+}
+
 void tg_worker_free(void *p)
 {
     struct tg_worker *worker = p;
@@ -19,6 +33,7 @@ void tg_worker_free(void *p)
         return;
     if (worker->opened)
         tg_store_close(&worker->store);
+    tg_redis_link_free(worker->link);
     tg_fetcher_free(worker->fetcher);
     free(worker);
 }
@@ -28,6 +43,8 @@ int tg_worker_store(struct tg_worker *worker, struct tg_store **store)
     if (!worker->opened) {
         if (tg_try(tg_store_open(worker->directory, &worker->store)) != 0)
             return TG_FAILED; /* absent, or of another release: tg_failure() says which */
+        if (worker->link != NULL)
+            tg_button_fit(&worker->store, tg_cache_space(worker->cache), worker->link);
         worker->opened = 1;
     }
     *store = &worker->store;
