@@ -98,6 +98,8 @@ void tg_exchange_start(struct tg_exchange *exchange)
         add_field(req, &answer->fields[i]);
     if (exchange->set_cookie.base != NULL)
         h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_SET_COOKIE, NULL, exchange->set_cookie.base, exchange->set_cookie.len);
+    if (req->res.headers.size == 0)
+        req->res.headers = (h2o_headers_t){NULL}; /* libh2o copies the list, also none */
     exchange->started = true;
     h2o_start_response(req, &exchange->super);
 }

@@ -27,7 +27,7 @@ sub start {
     my $binary = ($ENV{TG_BUILD} // './build') . '/t/unit/front/proxyd';
     -x $binary or BAIL_OUT("$binary is missing");
     certify("$dir/front/localhost", 'localhost') if mkdir "$dir/front";
-    my $self = bless { stderr => "$dir/proxyd." . ++$count, lines => '' }, $class;
+    my $self = bless { stderr => "$dir/proxyd." . ++$count, lines => '', owner => $$ }, $class;
     my @argument = ('--https', fileno delete $option{https}, '--log', $self->{log} = "$dir/proxyd-access.$count");
     for my $name (sort keys %option) {
         push @argument, "--$name", $_ for ref $option{$name} ? @{ $option{$name} } : $option{$name};
