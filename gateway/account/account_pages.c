@@ -34,6 +34,7 @@ static int check_templates(struct tg_templates *templates)
 {
     tg_try(tg_error_pages_check(templates));
     tg_try(tg_templates_check(templates, &tg_page_sign_in));
+    tg_try(tg_templates_check(templates, &tg_page_sign_in_throttled));
     tg_try(tg_templates_check(templates, &tg_page_sign_out));
     tg_try(tg_templates_check(templates, &tg_page_signed_out));
     return tg_templates_check(templates, &tg_page_home);

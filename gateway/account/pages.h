@@ -5,6 +5,7 @@
 #define TG_ACCOUNT_PAGES_H
 
 #include "account/account_pages.h"
+#include "store/throttle.h"
 #include "store/worker.h"
 
 struct tg_account_pages {
@@ -17,13 +18,16 @@ static inline const struct tg_account_pages *tg_pages_of(const struct tg_call *c
     return call->context;
 }
 
-extern const struct tg_page tg_page_sign_in, tg_page_sign_out, tg_page_signed_out, tg_page_home;
+extern const struct tg_page tg_page_sign_in, tg_page_sign_in_throttled, tg_page_sign_out, tg_page_signed_out, tg_page_home;
 
 int tg_account_sign_in_form(struct tg_call *call);
 int tg_account_sign_in(struct tg_call *call);
 int tg_account_sign_out_form(struct tg_call *call);
 int tg_account_sign_out(struct tg_call *call);
 int tg_account_home(struct tg_call *call);
+
+/* The page that says when a password may be tried again: the same for names that nobody has. next: as in the form. */
+int tg_account_paused(struct tg_call *call, const struct tg_pause *pause, struct tg_text login, const char *next);
 
 /* Fills the page into the reply. */
 int tg_account_show(struct tg_call *call, int status, const struct tg_page *page, const void *values);

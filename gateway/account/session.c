@@ -15,8 +15,8 @@ struct tg_text tg_account_cookie(const struct tg_call *call)
     return id.len == COOKIE_LEN ? id : (struct tg_text){NULL, 0};
 }
 
-static bool in_force(const struct tg_session *session, const struct tg_account *account, const struct tg_account_conf *conf,
-                     int64_t now_s)
+bool tg_account_session_holds(const struct tg_session *session, const struct tg_account *account, const struct tg_account_conf *conf,
+                              int64_t now_s)
 {
     if (account->locked || session->epoch < account->session_epoch)
         return false;
@@ -35,7 +35,7 @@ int tg_account_session(const void *context, struct tg_call *call, struct tg_acco
     tg_try(tg_worker_store(call->worker, &store));
     if (tg_try(tg_session_find(store, id, session)) != 0 || tg_try(tg_account_find(store, session->account, account)) != 0)
         return TG_SESSION_UNKNOWN;
-    if (!in_force(session, account, pages->options.conf, now_s))
+    if (!tg_account_session_holds(session, account, pages->options.conf, now_s))
         return TG_SESSION_UNKNOWN;
     if (now_s - session->last_used_s >= TOUCH_S)
         tg_try(tg_session_touch(store, session->digest, now_s));

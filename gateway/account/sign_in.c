@@ -1,8 +1,9 @@
 /*
  * sign_in.c - name and password become a session
  *
- * Who has no account here and who mistyped get the same answer after the same time. A session gets a new id at each sign-in, and
- * the one that the browser had before is ended (session fixation).
+ * Who has no account here and who mistyped get the same answer after the same time, and the same pauses. Within a pause no
+ * password is looked at. A session gets a new id at each sign-in, and the one that the browser had before is ended (session
+ * fixation).
  */
 #include <stdio.h>
 #include "account/pages.h"
@@ -62,21 +63,39 @@ int tg_account_sign_in_form(struct tg_call *call)
     return show_form(call, 200, tg_return_path(&call->arena, query.next), (struct sign_in_values){0});
 }
 
+/* Somebody's try: the account he names, if there is one with a password, and how often such tries may come. */
+struct attempt {
+    bool known;
+    struct tg_account account;
+    struct tg_throttle who;
+};
+
+static int find_account(struct tg_call *call, struct tg_store *store, struct tg_text name, struct attempt *attempt)
+{
+    bool found = name.base != NULL && tg_try(tg_account_find_login(store, name, &attempt->account)) == 0;
+
+    attempt->known = found && attempt->account.password_hash[0] != '\0';
+    attempt->who = (struct tg_throttle){
+        .name = found ? tg_text(attempt->account.id) : name, /* login and address are one account's */
+        .address = call->address,
+        .now_ms = tg_now_ms(),
+    };
+    return 0;
+}
+
 /* 0, or TG_PASSWORD_WRONG for anything that is not the right password of an account that has one. */
-static int check_password(struct tg_call *call, struct tg_store *store, const struct sign_in_form *form,
-                          struct tg_account *account)
+static int check_password(struct tg_call *call, struct tg_store *store, struct tg_text password, const struct attempt *attempt)
 {
     const struct tg_account_pages *pages = tg_pages_of(call);
     const struct tg_password_cost *cost = &pages->options.conf->cost;
+    const struct tg_account *account = &attempt->account;
     char hash[TG_PASSWORD_HASH];
-    bool known = form->name.base != NULL && tg_try(tg_account_find_login(store, form->name, account)) == 0 &&
-                 account->password_hash[0] != '\0';
 
-    int answer = tg_try(tg_password_verify(known ? account->password_hash : pages->nobodys_hash, form->password, cost));
-    if (!known || answer == TG_PASSWORD_WRONG)
+    int answer = tg_try(tg_password_verify(attempt->known ? account->password_hash : pages->nobodys_hash, password, cost));
+    if (!attempt->known || answer == TG_PASSWORD_WRONG)
         return TG_PASSWORD_WRONG;
     if (answer == TG_PASSWORD_OUTDATED) {
-        tg_try(tg_password_hash(form->password, cost, hash));
+        tg_try(tg_password_hash(password, cost, hash));
         tg_try(tg_account_rehash(store, account->id, account->password_hash, hash));
     }
     return 0;
@@ -106,11 +125,11 @@ static void keep_agent(struct tg_text agent, char *out, size_t capacity)
 
 static int begin_session(struct tg_call *call, struct tg_store *store, const struct tg_account *account)
 {
-    struct tg_session session = {.epoch = account->session_epoch, .auth_time_s = tg_now_s()};
+    struct tg_session session = {.epoch = account->session_epoch, .auth_time_s = tg_now_s(), .amr = "pwd"};
     char id[TG_TOKEN];
 
     tg_try(end_session_before(call, store));
-    session.last_used_s = session.auth_time_s;
+    session.created_s = session.last_used_s = session.auth_time_s;
     snprintf(session.account, sizeof(session.account), "%s", account->id);
     snprintf(session.address, sizeof(session.address), "%.*s", TG_TEXT_ARGS(call->address));
     keep_agent(call->user_agent, session.agent, sizeof(session.agent));
@@ -125,7 +144,8 @@ static int begin_session(struct tg_call *call, struct tg_store *store, const str
 int tg_account_sign_in(struct tg_call *call)
 {
     struct sign_in_form form = {0};
-    struct tg_account account;
+    struct attempt attempt;
+    struct tg_pause pause;
     struct tg_store *store;
 
     if (!tg_account_is_form(call) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
@@ -135,10 +155,14 @@ int tg_account_sign_in(struct tg_call *call)
         return show_form(call, 403, next, (struct sign_in_values){.login = form.name, .notice = tg_text(stale)});
 
     tg_try(tg_worker_store(call->worker, &store));
-    if (tg_try(check_password(call, store, &form, &account)) != 0)
+    tg_try(find_account(call, store, form.name, &attempt));
+    if (tg_try(tg_throttle_take(store, &attempt.who, &pause)) != 0)
+        return tg_account_paused(call, &pause, form.name, next);
+    if (tg_try(check_password(call, store, form.password, &attempt)) != 0)
         return show_form(call, 403, next, (struct sign_in_values){.login = form.name, .mismatch = TG_TEXT("yes")});
-    if (account.locked) /* said only to who knows the password */
+    tg_try(tg_throttle_forgive(store, &attempt.who));
+    if (attempt.account.locked) /* said only to who knows the password */
         return show_form(call, 403, next, (struct sign_in_values){.login = form.name, .notice = tg_text(locked)});
-    tg_try(begin_session(call, store, &account));
+    tg_try(begin_session(call, store, &attempt.account));
     return tg_account_see_other(call, next);
 }

@@ -2,10 +2,9 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/result.h"
-#include "command/command.h"
+#include "command/account_parts.h"
 #include "command/nouns.h"
 #include "command/password.h"
-#include "store/account.h"
 #include "store/subscription.h"
 #include "subscription/standing.h"
 
@@ -36,18 +35,18 @@ static const struct tg_option passwd_options[] = {
     {NULL},
 };
 
-static int unknown(const char *login)
+int tg_run_find_account(struct tg_run *run, struct tg_account *account)
 {
-    return tg_run_refuse(TG_EXIT_UNKNOWN, "there is no account \"%s\"; teagate account list shows all", login);
+    int result = tg_account_find_login(&run->store, tg_text(run->words[0]), account);
+
+    return result == 0 ? TG_EXIT_DONE : tg_run_account_failed(run, result, "looking up the account");
 }
 
-static int find(struct tg_run *run, const char *login, struct tg_account *account)
+int tg_run_account_failed(struct tg_run *run, int result, const char *doing)
 {
-    int result = tg_account_find_login(&run->store, tg_text(login), account);
-
     if (result == TG_ACCOUNT_UNKNOWN)
-        return unknown(login);
-    return result == 0 ? TG_EXIT_DONE : tg_run_failed("looking up the account");
+        return tg_run_refuse(TG_EXIT_UNKNOWN, "there is no account \"%s\"; teagate account list shows all", run->words[0]);
+    return tg_run_failed(doing);
 }
 
 static int copy(const char *what, const char *from, char *to, size_t capacity)
@@ -125,16 +124,16 @@ static int passwd(struct tg_run *run, const void *given)
     if (status == TG_EXIT_DONE)
         status = tg_run_open_store(run);
     if (status == TG_EXIT_DONE)
-        status = find(run, run->words[0], &account);
+        status = tg_run_find_account(run, &account);
     if (status == TG_EXIT_DONE && tg_password_hash(tg_string_text(&password), &run->conf.accounts.cost, hash) != 0)
         status = tg_run_failed("hashing the password");
     tg_password_wipe(&password);
     if (status != TG_EXIT_DONE)
         return status;
     int result = tg_account_set_password(&run->store, account.id, hash, values->keep_sessions);
-    if (result > 0)
-        return unknown(run->words[0]);
-    return result == 0 ? TG_EXIT_DONE : tg_run_failed("setting the password");
+    if (result != 0)
+        return tg_run_account_failed(run, result, "setting the password");
+    return values->keep_sessions ? TG_EXIT_DONE : tg_run_forget_sessions(run, &account);
 }
 
 /* Whom the sysadmin sees: never the hash. */
@@ -201,14 +200,12 @@ static int show(struct tg_run *run, const void *values)
 
     (void)values;
     if (status == TG_EXIT_DONE)
-        status = find(run, run->words[0], &account);
+        status = tg_run_find_account(run, &account);
     if (status != TG_EXIT_DONE)
         return status;
     int result = tg_facts_read(&run->store, account.id, &facts);
-    if (result > 0)
-        return unknown(run->words[0]);
-    if (result < 0)
-        return tg_run_failed("reading the subscription");
+    if (result != 0)
+        return tg_run_account_failed(run, result, "reading the subscription");
     tg_standing(&facts, &run->conf.subscription, tg_now_s(), &standing);
     if (!run->json) {
         print_account(&account, &facts, &standing);
@@ -227,13 +224,13 @@ static int set_locked(struct tg_run *run, bool locked)
     int status = tg_run_open_store(run);
 
     if (status == TG_EXIT_DONE)
-        status = find(run, run->words[0], &account);
+        status = tg_run_find_account(run, &account);
     if (status != TG_EXIT_DONE)
         return status;
     int result = tg_account_set_locked(&run->store, account.id, locked);
-    if (result > 0)
-        return unknown(run->words[0]);
-    return result == 0 ? TG_EXIT_DONE : tg_run_failed(locked ? "locking the account" : "unlocking the account");
+    if (result != 0)
+        return tg_run_account_failed(run, result, locked ? "locking the account" : "unlocking the account");
+    return locked ? tg_run_forget_sessions(run, &account) : TG_EXIT_DONE;
 }
 
 static int lock(struct tg_run *run, const void *values)
@@ -248,12 +245,44 @@ static int unlock(struct tg_run *run, const void *values)
     return set_locked(run, false);
 }
 
+/* Gitea is told by the groups claim, and only at a sign-in. */
+static int set_operator(struct tg_run *run, const void *values)
+{
+    bool yes = strcmp(run->words[1], "yes") == 0;
+    struct tg_account account;
+
+    (void)values;
+    if (!yes && strcmp(run->words[1], "no") != 0)
+        return tg_run_refuse(TG_EXIT_USAGE, "\"%s\" is neither yes nor no", run->words[1]);
+    int status = tg_run_open_store(run);
+    if (status == TG_EXIT_DONE)
+        status = tg_run_find_account(run, &account);
+    if (status != TG_EXIT_DONE)
+        return status;
+    int result = account.is_operator != yes ? tg_account_set_operator(&run->store, account.id, yes) : 0;
+    if (result != 0)
+        return tg_run_account_failed(run, result, "changing the account");
+    if (!yes)
+        status = tg_run_forget_sessions(run, &account);
+    if (status == TG_EXIT_DONE && run->json)
+        tg_run_print_json(json_pack("{s:s, s:b}", "login", account.login, "operator", yes));
+    else if (status == TG_EXIT_DONE && yes)
+        printf("%s is an operator now; Gitea makes it an administrator when it signs in next\n", account.login);
+    else if (status == TG_EXIT_DONE)
+        printf("%s is no operator any more and signed out everywhere; Gitea takes its administrator's rights away when it signs in next,"
+               " or in Gitea's user administration now\n", account.login);
+    return status;
+}
+
 const struct tg_verb tg_account_verbs[] = {
     {"add", "LOGIN", 1, add_options, sizeof(struct add_values), add, "add an account"},
     {"list", NULL, 0, NULL, 0, list, "list all accounts"},
     {"show", "LOGIN", 1, NULL, 0, show, "show an account and what it may do"},
     {"passwd", "LOGIN", 1, passwd_options, sizeof(struct passwd_values), passwd, "set a password, sign out everywhere"},
-    {"lock", "LOGIN", 1, NULL, 0, lock, "forbid signing in"},
+    {"lock", "LOGIN", 1, NULL, 0, lock, "forbid signing in, sign out everywhere"},
     {"unlock", "LOGIN", 1, NULL, 0, unlock, "allow signing in again"},
+    {"set-operator", "LOGIN yes|no", 2, NULL, 0, set_operator, "make an account an operator of the service, or end that"},
+    {"sessions", "LOGIN", 1, NULL, 0, tg_account_sessions, "list where an account is signed in"},
+    {"sign-out", "LOGIN", 1, NULL, 0, tg_account_sign_out_everywhere, "sign an account out everywhere"},
     {NULL},
 };

@@ -125,7 +125,14 @@ int tg_account_rehash(struct tg_store *store, const char *id, const char *old_ha
 
 int tg_account_set_locked(struct tg_store *store, const char *id, bool locked)
 {
-    return update(store, id, "UPDATE account SET locked = $2 WHERE id = $1", TG_VALUES(TG_CSTR(id), TG_INT(locked)));
+    return update(store, id, "UPDATE account SET locked = $2, session_epoch = session_epoch + $2 WHERE id = $1",
+                  TG_VALUES(TG_CSTR(id), TG_INT(locked)));
+}
+
+int tg_account_set_operator(struct tg_store *store, const char *id, bool is_operator)
+{
+    return update(store, id, "UPDATE account SET is_operator = $2, session_epoch = session_epoch + 1 - $2 WHERE id = $1",
+                  TG_VALUES(TG_CSTR(id), TG_INT(is_operator)));
 }
 
 int tg_account_raise_epoch(struct tg_store *store, const char *id)

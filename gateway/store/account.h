@@ -39,7 +39,10 @@ int tg_account_find_login(struct tg_store *store, struct tg_text login_or_email,
 int tg_account_set_password(struct tg_store *store, const char *id, const char *hash, bool keep_sessions);
 /* Replaces the hash only if it is still the old one (rehash after sign-in); sessions stay. UNKNOWN: it is not. */
 int tg_account_rehash(struct tg_store *store, const char *id, const char *old_hash, const char *new_hash);
+/* Locking raises the epoch: what was open stays closed after unlocking. */
 int tg_account_set_locked(struct tg_store *store, const char *id, bool locked);
+/* Ceasing to be one raises the epoch: the next sign-in tells every client so. */
+int tg_account_set_operator(struct tg_store *store, const char *id, bool is_operator);
 int tg_account_raise_epoch(struct tg_store *store, const char *id);
 
 /* Calls each in order of login until it answers non-zero (which is then the result). */

@@ -46,8 +46,12 @@ static const char truth_1[] =
 static const char transient_1[] =
     "CREATE TABLE provider_session ("
     " digest TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL, epoch BIGINT NOT NULL, auth_time_s BIGINT NOT NULL,"
-    " last_used_s BIGINT NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL);"
+    " amr TEXT NOT NULL, created_s BIGINT NOT NULL, last_used_s BIGINT NOT NULL, address TEXT NOT NULL, agent TEXT NOT NULL);"
     "CREATE INDEX provider_session_used ON provider_session (last_used_s);"
+    "CREATE INDEX provider_session_account ON provider_session (account);"
+    "CREATE TABLE throttle ("
+    " digest TEXT NOT NULL PRIMARY KEY, tries BIGINT NOT NULL, until_ms BIGINT NOT NULL, forget_ms BIGINT NOT NULL);"
+    "CREATE INDEX throttle_forget ON throttle (forget_ms);"
 
     "CREATE TABLE code ("
     " digest TEXT NOT NULL PRIMARY KEY, client TEXT NOT NULL, account TEXT NOT NULL, session TEXT NOT NULL,"

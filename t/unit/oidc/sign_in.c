@@ -173,7 +173,7 @@ static void criterion_79_unknown_and_wrong_are_the_same(void **state)
     struct rig *rig = *state;
     int64_t wrong_us = INT64_MAX, unknown_us = INT64_MAX;
 
-    for (int i = 0; i < 8; ++i) { /* the names are as long as each other: the page repeats them */
+    for (int i = 0; i < 4; ++i) { /* as many as are free; the names are as long as each other: the page repeats them */
         struct tg_call *wrong = fail_to_sign_in(rig, "mara", &wrong_us), *unknown = fail_to_sign_in(rig, "nora", &unknown_us);
         assert_int_equal(wrong->reply.status, 403);
         assert_int_equal(unknown->reply.status, 403);

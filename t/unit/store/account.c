@@ -139,17 +139,38 @@ static void locking_and_epochs_tell_their_change(void **state)
     assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
     assert_result(0, tg_account_find(&s->store, ada.id, &found));
     assert_true(found.locked);
+    assert_int_equal(found.session_epoch, 1); /* what was open stays closed */
     assert_result(0, tg_account_set_locked(&s->store, ada.id, false));
     before = last_change(&s->store);
     assert_result(0, tg_account_raise_epoch(&s->store, ada.id));
     assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
     assert_result(0, tg_account_find(&s->store, ada.id, &found));
     assert_false(found.locked);
-    assert_int_equal(found.session_epoch, 1);
+    assert_int_equal(found.session_epoch, 2);
     assert_result(0, tg_account_find(&s->store, bob.id, &found)); /* and nobody else's */
     assert_int_equal(found.session_epoch, 0);
     assert_result(TG_ACCOUNT_UNKNOWN, tg_account_set_locked(&s->store, "nobody", true));
     assert_result(TG_ACCOUNT_UNKNOWN, tg_account_raise_epoch(&s->store, "nobody"));
+}
+
+static void who_is_no_operator_any_more_signs_in_again(void **state)
+{
+    struct stored *s = *state;
+    struct tg_account ada = stored_account(&s->store, "ada"), found;
+    int64_t before = last_change(&s->store);
+
+    assert_result(0, tg_account_set_operator(&s->store, ada.id, true));
+    assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
+    assert_result(0, tg_account_find(&s->store, ada.id, &found));
+    assert_true(found.is_operator);
+    assert_int_equal(found.session_epoch, 0);
+    before = last_change(&s->store);
+    assert_result(0, tg_account_set_operator(&s->store, ada.id, false));
+    assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
+    assert_result(0, tg_account_find(&s->store, ada.id, &found));
+    assert_false(found.is_operator);
+    assert_int_equal(found.session_epoch, 1);
+    assert_result(TG_ACCOUNT_UNKNOWN, tg_account_set_operator(&s->store, "nobody", true));
 }
 
 struct walk {
@@ -198,6 +219,7 @@ int main(void)
         stored_test(a_new_password_ends_sessions_unless_told),
         stored_test(a_rehash_does_not_undo_a_new_password),
         stored_test(locking_and_epochs_tell_their_change),
+        stored_test(who_is_no_operator_any_more_signs_in_again),
         stored_test(each_account_comes_once_in_order),
     };
 

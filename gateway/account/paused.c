@@ -1,0 +1,84 @@
+/*
+ * paused.c - the page of who has to wait before a password is looked at again
+ *
+ * It says the same whether or not there is such an account, so its times are those of the operator's zone, never of the account's.
+ */
+#include <inttypes.h>
+#include "account/pages.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/zone.h"
+
+struct paused_values {
+    struct tg_text login, network, address, wait, again, until, until_iso, since, since_iso, back_url, reference;
+};
+
+#define SLOT(name) {#name, offsetof(struct paused_values, name)}
+
+static const struct tg_slot paused_slots[] = {
+    SLOT(login), SLOT(network), SLOT(address), SLOT(wait), SLOT(again), SLOT(until), SLOT(until_iso), SLOT(since), SLOT(since_iso),
+    SLOT(back_url), SLOT(reference), {NULL},
+};
+const struct tg_page tg_page_sign_in_throttled = {"sign-in-throttled", paused_slots};
+
+/* "07:36:09": a pause may be over before its minute is. */
+static const char *clock_words(struct tg_arena *arena, int64_t when_s, const char *zone_name)
+{
+    const struct tg_zone *zone = zone_name != NULL ? tg_zone_find(zone_name) : NULL;
+    struct tg_zone_offset there = {0, "UTC"};
+
+    if (zone != NULL)
+        tg_zone_offset(zone, when_s, &there);
+    int day_s = (int)((when_s + there.seconds) % 86400);
+    return tg_arena_format(arena, "%02d:%02d:%02d", day_s / 3600, day_s / 60 % 60, day_s % 60);
+}
+
+static const char *wait_words(struct tg_arena *arena, int64_t wait_s)
+{
+    int64_t minutes = (wait_s + 59) / 60;
+
+    if (wait_s <= 90)
+        return tg_arena_format(arena, "%" PRId64 " second%s", wait_s, wait_s == 1 ? "" : "s");
+    return tg_arena_format(arena, "%" PRId64 " minutes", minutes);
+}
+
+static void tell_time(struct tg_arena *arena, int64_t when_s, const char *zone, struct tg_text *words, struct tg_text *iso)
+{
+    char text[TG_TIME_WORDS], machine[TG_TIME_ISO];
+
+    tg_time_short(when_s, zone != NULL ? zone : "UTC", text);
+    tg_time_iso(when_s, machine);
+    *words = tg_arena_text(arena, tg_text(text));
+    *iso = tg_arena_text(arena, tg_text(machine));
+}
+
+static const char *back_to(struct tg_arena *arena, const char *next)
+{
+    TG_STRING encoded = {NULL};
+
+    if (strcmp(next, "/") == 0)
+        return "/sign-in";
+    tg_url_encode(&encoded, tg_text(next));
+    return tg_arena_format(arena, "/sign-in?next=%.*s", TG_TEXT_ARGS(tg_string_text(&encoded)));
+}
+
+int tg_account_paused(struct tg_call *call, const struct tg_pause *pause, struct tg_text login, const char *next)
+{
+    const char *zone = tg_templates_zone(tg_pages_of(call)->options.templates);
+    int64_t until_s = (pause->until_ms + 999) / 1000, left_ms = pause->until_ms - tg_now_ms();
+    int64_t wait_s = left_ms > 0 ? (left_ms + 999) / 1000 : 1;
+    struct paused_values values = {
+        .login = login,
+        .network = pause->is_network ? TG_TEXT("yes") : (struct tg_text){NULL, 0},
+        .address = call->address,
+        .wait = tg_text(wait_words(&call->arena, wait_s)),
+        .again = tg_text(clock_words(&call->arena, until_s, zone)),
+        .back_url = tg_text(back_to(&call->arena, next)),
+        .reference = tg_text(call->id),
+    };
+
+    tell_time(&call->arena, until_s, zone, &values.until, &values.until_iso);
+    tell_time(&call->arena, pause->since_ms / 1000, zone, &values.since, &values.since_iso);
+    tg_reply_header(&call->reply, TG_TEXT("retry-after"), tg_text(tg_arena_format(&call->arena, "%" PRId64, wait_s)));
+    return tg_account_show(call, 429, &tg_page_sign_in_throttled, &values);
+}
