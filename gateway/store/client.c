@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "store/record.h"
 
-#define COLUMNS "id, name, kind, instance, secret_digest, redirect_uri, created_s"
+#define COLUMNS "id, name, kind, instance, secret_digest, redirect_uri, logout_uri, scope, is_public, created_s"
 
 static int read_client(struct tg_rows *rows, struct tg_client *out)
 {
@@ -15,7 +15,10 @@ static int read_client(struct tg_rows *rows, struct tg_client *out)
     if (tg_base64url_decode(tg_row_text(rows, 4), out->secret_digest, TG_DIGEST, &len) != 0 || len != TG_DIGEST)
         return tg_fail("the secret of client %s is not a digest", out->id);
     TG_FIELD(rows, 5, out->redirect_uri);
-    out->created_s = tg_row_int(rows, 6);
+    TG_FIELD(rows, 6, out->logout_uri);
+    TG_FIELD(rows, 7, out->scope);
+    out->is_public = tg_row_int(rows, 8) != 0;
+    out->created_s = tg_row_int(rows, 9);
     return 0;
 }
 
@@ -25,9 +28,10 @@ static int insert(struct tg_store *store, const struct tg_client *client)
     struct tg_value instance = client->instance[0] != '\0' ? TG_CSTR(client->instance) : TG_NO_VALUE; /* many may have none */
 
     tg_base64url(client->secret_digest, TG_DIGEST, digest);
-    return tg_db_run(store->truth, "INSERT INTO client (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    return tg_db_run(store->truth, "INSERT INTO client (" COLUMNS ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                      TG_VALUES(TG_CSTR(client->id), TG_CSTR(client->name), TG_INT(client->kind), instance, TG_CSTR(digest),
-                               TG_CSTR(client->redirect_uri), TG_INT(client->created_s)),
+                               TG_CSTR(client->redirect_uri), TG_CSTR(client->logout_uri), TG_CSTR(client->scope),
+                               TG_INT(client->is_public), TG_INT(client->created_s)),
                      NULL);
 }
 
@@ -87,4 +91,47 @@ int tg_client_set_secret(struct tg_store *store, const char *id, const uint8_t d
 int tg_client_set_redirect(struct tg_store *store, const char *id, const char *redirect_uri)
 {
     return update(store, "UPDATE client SET redirect_uri = $2 WHERE id = $1", id, redirect_uri);
+}
+
+/* What is left in the other file after a crash in between is of no use: a token without its client is refused, and soon expires. */
+static int forget_tokens(struct tg_store *store, const char *id)
+{
+    tg_try(tg_record_write(store->transient, "DELETE FROM code WHERE client = $1", TG_VALUES(TG_CSTR(id))));
+    return tg_record_write(store->transient, "DELETE FROM access_token WHERE client = $1", TG_VALUES(TG_CSTR(id)));
+}
+
+static int remove_row(struct tg_store *store, const char *id)
+{
+    TG_TRANSACTION *transaction = store->truth;
+    int64_t changed = 0;
+
+    tg_try(tg_db_begin_write(transaction));
+    tg_try(tg_record_write(store->truth, "DELETE FROM consent WHERE client = $1", TG_VALUES(TG_CSTR(id))));
+    if (tg_try(tg_db_run(store->truth, "DELETE FROM client WHERE id = $1", TG_VALUES(TG_CSTR(id)), &changed)) == TG_DB_CONFLICT)
+        return TG_CLIENT_IN_USE;
+    if (changed == 0)
+        return TG_CLIENT_UNKNOWN;
+    tg_try(tg_change_add(store, TG_CHANGE_CLIENT, id));
+    return tg_db_commit(transaction);
+}
+
+int tg_client_remove(struct tg_store *store, const char *id)
+{
+    int answer = tg_try(remove_row(store, id));
+
+    return answer == 0 ? forget_tokens(store, id) : answer;
+}
+
+int tg_client_each(struct tg_store *store, int (*each)(const struct tg_client *client, void *context), void *context)
+{
+    TG_ROWS *rows = NULL;
+    struct tg_client client;
+    int result = 0;
+
+    tg_try(tg_db_query(store->truth, "SELECT " COLUMNS " FROM client ORDER BY name, id", NULL, 0, &rows));
+    while (result == 0 && tg_try(tg_rows_next(rows)) == 0) {
+        tg_try(read_client(rows, &client));
+        result = each(&client, context);
+    }
+    return result;
 }

@@ -80,6 +80,15 @@ int tg_grant_take(struct tg_store *store, struct tg_text code, const char *clien
     return answer;
 }
 
+int tg_grant_session(struct tg_store *store, const struct tg_grant *grant, int64_t account_epoch)
+{
+    TG_ROWS *rows = NULL;
+    int answer = tg_try(tg_record_one(store->transient, "SELECT 1 FROM provider_session WHERE digest = $1 AND epoch >= $2",
+                                      TG_VALUES(TG_CSTR(grant->session), TG_INT(account_epoch)), &rows));
+
+    return answer == TG_RECORD_NONE ? TG_GRANT_UNKNOWN : 0;
+}
+
 int tg_grant_look(struct tg_store *store, struct tg_text code, struct tg_grant *out)
 {
     char digest[TG_TOKEN];

@@ -10,7 +10,7 @@
 
 #include "store/client.h"
 
-enum { TG_SCOPE = 129, TG_NONCE = 256, TG_CHALLENGE = 129 };
+enum { TG_NONCE = 256, TG_CHALLENGE = 129 };
 
 struct tg_grant {
     char client[TG_ID];
@@ -32,6 +32,9 @@ enum { TG_GRANT_UNKNOWN = 1, TG_GRANT_EXPIRED = 2, TG_GRANT_REPLAYED = 3, TG_GRA
 /* Takes the code for the client. REPLAYED: it had been taken; tokens it got are revoked in the same transaction. FOREIGN: another
    client's; untouched. */
 int tg_grant_take(struct tg_store *store, struct tg_text code, const char *client, struct tg_grant *out);
+
+/* Whether the session that a grant came from still goes on: 0, or UNKNOWN when it was ended or the account's epoch has passed it. */
+int tg_grant_session(struct tg_store *store, const struct tg_grant *grant, int64_t account_epoch);
 
 /* What became of a code, for the gateway's own callback: looks only. TG_GRANT_UNKNOWN; taken_ms tells whether it was redeemed. */
 int tg_grant_look(struct tg_store *store, struct tg_text code, struct tg_grant *out);

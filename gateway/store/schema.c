@@ -31,7 +31,12 @@ static const char truth_1[] =
 
     "CREATE TABLE client ("
     " id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, kind BIGINT NOT NULL, instance TEXT UNIQUE,"
-    " secret_digest TEXT NOT NULL, redirect_uri TEXT NOT NULL, created_s BIGINT NOT NULL);"
+    " secret_digest TEXT NOT NULL, redirect_uri TEXT NOT NULL, logout_uri TEXT NOT NULL, scope TEXT NOT NULL,"
+    " is_public BIGINT NOT NULL CHECK (is_public IN (0, 1)), created_s BIGINT NOT NULL);"
+    "CREATE TABLE consent (" /* one row for each word of the scope */
+    " account TEXT NOT NULL REFERENCES account (id), client TEXT NOT NULL REFERENCES client (id), scope TEXT NOT NULL,"
+    " given_s BIGINT NOT NULL, PRIMARY KEY (account, client, scope));"
+    "CREATE INDEX consent_client ON consent (client);"
     "CREATE TABLE instance ("
     " host TEXT NOT NULL PRIMARY KEY, source_id BIGINT NOT NULL, source_name TEXT NOT NULL, client TEXT REFERENCES client (id));"
     "CREATE TABLE member ("
@@ -40,8 +45,8 @@ static const char truth_1[] =
 
     "CREATE TABLE signing_key ("
     " kid TEXT NOT NULL PRIMARY KEY, state BIGINT NOT NULL CHECK (state IN (0, 1, 2)), created_s BIGINT NOT NULL,"
-    " sealed TEXT NOT NULL);"
-    "CREATE UNIQUE INDEX signing_key_current ON signing_key (state) WHERE state = 1;"; /* one key signs */
+    " since_s BIGINT NOT NULL, sealed TEXT NOT NULL);"
+    "CREATE UNIQUE INDEX signing_key_single ON signing_key (state) WHERE state <> 2;"; /* one key signs, one may follow */
 
 static const char transient_1[] =
     "CREATE TABLE provider_session ("
