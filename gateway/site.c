@@ -123,6 +123,7 @@ static int make_features(struct tg_site *site)
         .templates = site->templates,
         .backchannel = site->backchannel_url,
         .session = tg_account_session,
+        .session_cookie = TG_SESSION_COOKIE,
     };
     struct tg_front_options front = {
         .hosts = site->hosts,

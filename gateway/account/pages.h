@@ -50,5 +50,7 @@ struct tg_text tg_account_host_of(const char *origin);
 const char *tg_return_path(struct tg_arena *arena, struct tg_text wanted);
 /* The origin of the client that this path leads back to, if it is one of ours; NULL otherwise. The member of origins itself. */
 const char *tg_return_origin(struct tg_arena *arena, const char *path, const char *const *origins);
+/* The same of every other client that is registered. */
+int tg_return_app(struct tg_call *call, const char *path, const char **origin);
 
 #endif

@@ -2,7 +2,9 @@
  * return_path.c - where one goes on after sign-in, and which client is there
  */
 #include "account/pages.h"
+#include "base/result.h"
 #include "http/form.h"
+#include "store/client.h"
 
 enum { PATH_LIMIT = 8192 };
 
@@ -24,10 +26,11 @@ const char *tg_return_path(struct tg_arena *arena, struct tg_text wanted)
 }
 
 struct returning {
-    struct tg_text redirect_uri;
+    struct tg_text client_id, redirect_uri;
 };
 
 static const struct tg_field returning_fields[] = {
+    {"client_id", offsetof(struct returning, client_id), .limit = 64},
     {"redirect_uri", offsetof(struct returning, redirect_uri), .limit = 1024},
     {NULL},
 };
@@ -48,4 +51,23 @@ const char *tg_return_origin(struct tg_arena *arena, const char *path, const cha
             return *origins;
     }
     return NULL;
+}
+
+int tg_return_app(struct tg_call *call, const char *path, const char **origin)
+{
+    struct tg_text rest = tg_text(path);
+    struct returning returning = {0};
+    struct tg_client client;
+    struct tg_store *store;
+
+    *origin = NULL;
+    (void)tg_text_cut(&rest, '?');
+    if (rest.base == NULL || tg_form_read(&call->arena, rest, returning_fields, &returning, NULL) != 0 ||
+        returning.client_id.base == NULL)
+        return 0;
+    tg_try(tg_worker_store(call->worker, &store));
+    if (tg_try(tg_client_find(store, returning.client_id, &client)) == 0 &&
+        tg_redirect_listed(client.redirect_uri, returning.redirect_uri))
+        *origin = tg_uri_form_action(&call->arena, returning.redirect_uri);
+    return 0;
 }

@@ -45,6 +45,8 @@ static int show_form(struct tg_call *call, int status, const char *next, struct 
     const struct tg_account_options *options = &tg_pages_of(call)->options;
     const char *origin = tg_return_origin(&call->arena, next, options->client_origins);
 
+    if (origin == NULL)
+        tg_try(tg_return_app(call, next, &origin));
     values.csrf = tg_text(tg_csrf_token(call, options->ring));
     if (strcmp(next, "/") != 0)
         values.next = tg_text(next);

@@ -2,7 +2,8 @@
  * authorize.c - the authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2)
  *
  * Somebody comes from a client and goes back with a code, or reads a page of ours. A refusal that has to do with the account or
- * with Gitea is always a page: an OAuth error would make Gitea begin again, and again.
+ * with Gitea is always a page: an OAuth error would make Gitea begin again, and again. On that page other clients than Gitea have a
+ * way back, which ends in access_denied.
  */
 #include "oidc/authorize.h"
 #include <stdio.h>
@@ -15,11 +16,6 @@
 #include "store/subscription.h"
 #include "subscription/refusal_page.h"
 
-struct visitor {
-    struct tg_account account;
-    struct tg_session session;
-};
-
 static bool too_long_ago(const struct tg_authorize *request, const struct tg_session *session)
 {
     int64_t age_s = tg_now_s() - session->auth_time_s;
@@ -28,7 +24,7 @@ static bool too_long_ago(const struct tg_authorize *request, const struct tg_ses
 }
 
 /* Who is signed in, freshly enough for this request; otherwise the sign-in page, or an error where no page may be shown. */
-static int identify(struct tg_call *call, const struct tg_authorize *request, struct visitor *visitor)
+static int identify(struct tg_call *call, const struct tg_authorize *request, struct tg_visitor *visitor)
 {
     const struct tg_oidc_options *options = &tg_oidc_of(call)->options;
     int found = tg_try(options->session(options->session_context, call, &visitor->account, &visitor->session));
@@ -41,8 +37,8 @@ static int identify(struct tg_call *call, const struct tg_authorize *request, st
     return TG_AUTHORIZE_REPLIED;
 }
 
-static int show_refusal(struct tg_call *call, const struct visitor *visitor, const struct tg_facts *facts,
-                        const struct tg_standing *standing)
+static int show_refusal(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor,
+                        const struct tg_facts *facts, const struct tg_standing *standing)
 {
     const struct tg_oidc_options *options = &tg_oidc_of(call)->options;
     struct tg_words words = {0};
@@ -55,12 +51,17 @@ static int show_refusal(struct tg_call *call, const struct visitor *visitor, con
         .sign_out_url = TG_TEXT("/sign-out"),
         .reference = tg_text(call->id),
     };
+    if (request->client.kind != TG_CLIENT_GITEA) {
+        refusal.continue_url = tg_text(tg_authorize_error_url(call, request, "access_denied", "the account is closed for now"));
+        refusal.continue_label = tg_text(request->client.name);
+    }
     tg_refusal_page(options->templates, &refusal, &call->arena, &call->reply);
+    call->reply.status = tg_refusal_status(standing); /* also with a way on, for it leads nowhere */
     return TG_AUTHORIZE_REPLIED;
 }
 
 /* Whether the account's subscription lets it in at all. Who may only read is let in: the gateway judges each request. */
-static int judge(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct visitor *visitor)
+static int judge(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct tg_visitor *visitor)
 {
     struct tg_facts facts = {0};
     struct tg_standing standing;
@@ -74,7 +75,7 @@ static int judge(struct tg_call *call, const struct tg_authorize *request, struc
         return 0;
     if (request->silent)
         return tg_authorize_error(call, request, "interaction_required", "the account has to read something first");
-    return show_refusal(call, visitor, &facts, &standing);
+    return show_refusal(call, request, visitor, &facts, &standing);
 }
 
 static const struct tg_gitea_conf *find_gitea(const struct tg_oidc_options *options, const char *host)
@@ -99,7 +100,7 @@ static const struct {
     [TG_PROVISION_NOT_SET_UP] = {TG_ERROR_UNAVAILABLE, "provision-not-set-up", "run teagate gitea setup"},
 };
 
-static int refuse_provision(struct tg_call *call, const struct tg_authorize *request, const struct visitor *visitor, int answer)
+static int refuse_provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor, int answer)
 {
     struct tg_error_values values = {
         .host = tg_text(request->client.instance),
@@ -119,7 +120,7 @@ static int refuse_provision(struct tg_call *call, const struct tg_authorize *req
 }
 
 /* No code before the account's user is known to be there, and the right one: Gitea would link, or make, somebody. */
-static int provision(struct tg_call *call, const struct tg_authorize *request, const struct visitor *visitor)
+static int provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor)
 {
     const struct tg_gitea_conf *gitea = find_gitea(&tg_oidc_of(call)->options, request->client.instance);
     int answer = gitea != NULL ? tg_try(tg_provision(call->worker, gitea, &visitor->account)) : TG_PROVISION_NOT_SET_UP;
@@ -133,7 +134,7 @@ static void keep(char *out, size_t capacity, struct tg_text text)
 }
 
 static int give_code(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store,
-                     const struct visitor *visitor)
+                     const struct tg_visitor *visitor)
 {
     struct tg_grant grant = {
         .auth_time_s = visitor->session.auth_time_s,
@@ -147,7 +148,7 @@ static int give_code(struct tg_call *call, const struct tg_authorize *request, s
     keep(grant.redirect_uri, sizeof(grant.redirect_uri), request->redirect_uri);
     keep(grant.nonce, sizeof(grant.nonce), request->nonce);
     keep(grant.challenge, sizeof(grant.challenge), request->code_challenge);
-    tg_scope_known(request->scope, grant.scope);
+    tg_scope_granted(&request->client, request->scope, grant.scope);
 
     tg_random_token(code);
     tg_try(tg_grant_add(store, tg_text(code), &grant));
@@ -155,28 +156,42 @@ static int give_code(struct tg_call *call, const struct tg_authorize *request, s
     return 0;
 }
 
-/* 0 when all of it lets a code go out, TG_AUTHORIZE_REPLIED when something else was answered. */
-static int admit(struct tg_call *call, struct tg_authorize *request, struct tg_store *store, struct visitor *visitor)
+/* 0 when all of it lets a code go out, TG_AUTHORIZE_REPLIED when something else was answered. A Gitea is the operator's own, like
+   us: nobody is asked about it. */
+static int admit(struct tg_call *call, const struct tg_authorize *request, struct tg_visitor *visitor, const struct tg_decision *decision)
 {
-    int answer = tg_try(identify(call, request, visitor));
+    struct tg_store *store;
 
+    tg_try(tg_oidc_store(call, &store));
+    int answer = tg_try(identify(call, request, visitor));
     if (answer == 0)
         answer = tg_try(judge(call, request, store, visitor));
     if (answer == 0 && request->client.kind == TG_CLIENT_GITEA)
         answer = tg_try(provision(call, request, visitor));
+    if (answer == 0 && request->client.kind != TG_CLIENT_GITEA)
+        answer = tg_try(tg_authorize_consent(call, request, visitor, decision));
     return answer;
+}
+
+int tg_authorize_answer(struct tg_call *call, struct tg_text parameters, const struct tg_decision *decision)
+{
+    struct tg_authorize request = {0};
+    struct tg_visitor visitor = {0};
+    struct tg_store *store;
+
+    tg_try(tg_oidc_store(call, &store));
+    if (tg_try(tg_authorize_read(call, parameters, &request)) != 0)
+        return 0;
+    if (tg_try(admit(call, &request, &visitor, decision)) != 0)
+        return 0;
+    return give_code(call, &request, store, &visitor);
 }
 
 int tg_oidc_authorize(struct tg_call *call)
 {
-    struct tg_authorize request = {0};
-    struct visitor visitor = {0};
-    struct tg_store *store;
+    bool is_posted = tg_text_is(call->method, "POST");
 
-    tg_try(tg_oidc_store(call, &store));
-    if (tg_try(tg_authorize_read(call, &request)) != 0)
-        return 0;
-    if (tg_try(admit(call, &request, store, &visitor)) != 0)
-        return 0;
-    return give_code(call, &request, store, &visitor);
+    if (is_posted && !tg_oidc_is_form(call))
+        return tg_oidc_error_page(call, TG_ERROR_BAD_REQUEST);
+    return tg_authorize_answer(call, is_posted ? call->body : call->query, NULL);
 }

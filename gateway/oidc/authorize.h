@@ -20,20 +20,45 @@ struct tg_authorize {
     uint64_t max_age_s;        /* UINT64_MAX: not asked for */
     bool silent;               /* prompt=none */
     bool again;                /* prompt=login: sign in again, whoever is signed in */
+    bool ask_consent;          /* prompt=consent: ask, whatever was allowed before */
 };
 
-/* The answers of both: REPLIED means that the reply is made (a page for an unknown client or address, else an error at the
+struct tg_visitor {
+    struct tg_account account;
+    struct tg_session session;
+};
+
+/* What somebody has answered on the page that asks for consent. */
+struct tg_decision {
+    struct tg_text subject;    /* whom the page named */
+    bool allows;
+};
+
+/* The answers of all: REPLIED means that the reply is made (a page for an unknown client or address, else an error at the
    client). */
 enum { TG_AUTHORIZE_REPLIED = 1 };
-int tg_authorize_read(struct tg_call *call, struct tg_authorize *request);
+int tg_authorize_read(struct tg_call *call, struct tg_text parameters, struct tg_authorize *request);
+
+/* The whole endpoint, with or without a decision (NULL). */
+int tg_authorize_answer(struct tg_call *call, struct tg_text parameters, const struct tg_decision *decision);
+
+/* Whether the client may know what it asks for: 0 when that was allowed before or is now. */
+int tg_authorize_consent(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor,
+                         const struct tg_decision *decision);
 
 /* An error at the client's address, with state and iss (RFC 6749 4.1.2.1, RFC 9207 2). Always TG_AUTHORIZE_REPLIED. */
 int tg_authorize_error(struct tg_call *call, const struct tg_authorize *request, const char *error, const char *description);
 
+const char *tg_authorize_error_url(struct tg_call *call, const struct tg_authorize *request, const char *error,
+                                   const char *description);
+
 /* A code at the client's address. */
 void tg_authorize_redirect(struct tg_call *call, const struct tg_authorize *request, struct tg_text code);
 
-/* To the sign-in page, and from there to this request again: without what has then been done. */
+/* This request once more, as a path: without asking to sign in again, which has then been done and would never end. */
+void tg_authorize_again(struct tg_string *url, const struct tg_authorize *request);
+
+/* To the sign-in page, and from there to this request again. */
 void tg_authorize_sign_in(struct tg_call *call, const struct tg_authorize *request);
 
 #endif

@@ -4,7 +4,6 @@
  * Client and address first: until both are known to belong together nothing is sent anywhere (RFC 6749 3.1.2.4, RFC 9700 4.11).
  */
 #include "base/result.h"
-#include "http/error_page.h"
 #include "http/form.h"
 #include "oidc/authorize.h"
 
@@ -38,35 +37,22 @@ static const struct tg_field other_fields[] = {
     {NULL},
 };
 
-static void add_parameter(struct tg_string *url, char separator, const char *name, struct tg_text value)
-{
-    if (value.base == NULL)
-        return;
-    tg_string_addf(url, "%c%s=", separator, name);
-    tg_url_encode(url, value);
-}
-
-static void see_other(struct tg_call *call, const struct tg_string *location)
-{
-    call->reply.status = 303; /* never 307: after a sign-in it would carry the password on (RFC 9700 4.12) */
-    tg_reply_header(&call->reply, TG_TEXT("location"), tg_arena_text(&call->arena, tg_string_text(location)));
-}
-
-static char first_separator(struct tg_text redirect_uri)
-{
-    return memchr(redirect_uri.base, '?', redirect_uri.len) != NULL ? '&' : '?';
-}
-
-int tg_authorize_error(struct tg_call *call, const struct tg_authorize *request, const char *error, const char *description)
+const char *tg_authorize_error_url(struct tg_call *call, const struct tg_authorize *request, const char *error,
+                                   const char *description)
 {
     TG_STRING location = {0};
 
     tg_string_add(&location, request->redirect_uri);
-    add_parameter(&location, first_separator(request->redirect_uri), "error", tg_text(error));
-    add_parameter(&location, '&', "error_description", tg_text(description));
-    add_parameter(&location, '&', "state", request->state);
-    add_parameter(&location, '&', "iss", tg_text(tg_oidc_of(call)->options.conf->issuer));
-    see_other(call, &location);
+    tg_oidc_add_parameter(&location, "error", tg_text(error));
+    tg_oidc_add_parameter(&location, "error_description", tg_text(description));
+    tg_oidc_add_parameter(&location, "state", request->state);
+    tg_oidc_add_parameter(&location, "iss", tg_text(tg_oidc_of(call)->options.conf->issuer));
+    return tg_arena_copy(&call->arena, tg_string_text(&location));
+}
+
+int tg_authorize_error(struct tg_call *call, const struct tg_authorize *request, const char *error, const char *description)
+{
+    tg_oidc_see_other(call, tg_text(tg_authorize_error_url(call, request, error, description)));
     return TG_AUTHORIZE_REPLIED;
 }
 
@@ -75,20 +61,26 @@ void tg_authorize_redirect(struct tg_call *call, const struct tg_authorize *requ
     TG_STRING location = {0};
 
     tg_string_add(&location, request->redirect_uri);
-    add_parameter(&location, first_separator(request->redirect_uri), "code", code);
-    add_parameter(&location, '&', "state", request->state);
-    add_parameter(&location, '&', "iss", tg_text(tg_oidc_of(call)->options.conf->issuer));
-    see_other(call, &location);
+    tg_oidc_add_parameter(&location, "code", code);
+    tg_oidc_add_parameter(&location, "state", request->state);
+    tg_oidc_add_parameter(&location, "iss", tg_text(tg_oidc_of(call)->options.conf->issuer));
+    tg_oidc_see_other(call, tg_string_text(&location));
 }
 
 static void add_fields(struct tg_string *url, const struct tg_field *fields, const struct tg_authorize *request)
 {
     for (; fields->name != NULL; ++fields) {
-        /* "sign in again" has been done when we come back; asked for once more it would never end */
-        if (strcmp(fields->name, "prompt") == 0 || strcmp(fields->name, "max_age") == 0)
-            continue;
-        add_parameter(url, '&', fields->name, *(const struct tg_text *)((const char *)request + fields->offset));
+        if (strcmp(fields->name, "prompt") != 0 && strcmp(fields->name, "max_age") != 0)
+            tg_oidc_add_parameter(url, fields->name, *(const struct tg_text *)((const char *)request + fields->offset));
     }
+}
+
+void tg_authorize_again(struct tg_string *url, const struct tg_authorize *request)
+{
+    tg_string_add(url, TG_TEXT("/authorize"));
+    add_fields(url, target_fields, request);
+    add_fields(url, state_fields, request);
+    add_fields(url, other_fields, request);
 }
 
 void tg_authorize_sign_in(struct tg_call *call, const struct tg_authorize *request)
@@ -96,21 +88,17 @@ void tg_authorize_sign_in(struct tg_call *call, const struct tg_authorize *reque
     TG_STRING back = {0};
     TG_STRING location = {0};
 
-    tg_string_add(&back, TG_TEXT("/authorize"));
-    add_parameter(&back, '?', "client_id", request->client_id);
-    add_parameter(&back, '&', "redirect_uri", request->redirect_uri);
-    add_fields(&back, state_fields, request);
-    add_fields(&back, other_fields, request);
+    tg_authorize_again(&back, request);
+    if (request->ask_consent) /* that has yet to be done */
+        tg_oidc_add_parameter(&back, "prompt", TG_TEXT("consent"));
     tg_string_add(&location, TG_TEXT("/sign-in"));
-    add_parameter(&location, '?', "next", tg_string_text(&back));
-    see_other(call, &location);
+    tg_oidc_add_parameter(&location, "next", tg_string_text(&back));
+    tg_oidc_see_other(call, tg_string_text(&location));
 }
 
 static int refuse_here(struct tg_call *call, enum tg_error_kind kind)
 {
-    struct tg_error_values values = {.reference = tg_text(call->id)};
-
-    tg_error_page(tg_oidc_of(call)->options.templates, kind, &values, &call->arena, &call->reply);
+    tg_oidc_error_page(call, kind);
     return TG_AUTHORIZE_REPLIED;
 }
 
@@ -123,7 +111,7 @@ static int read_target(struct tg_call *call, struct tg_text parameters, struct t
     tg_try(tg_oidc_store(call, &store));
     if (request->client_id.base == NULL || tg_try(tg_client_find(store, request->client_id, &request->client)) != 0)
         return refuse_here(call, TG_ERROR_UNKNOWN_CLIENT);
-    if (request->redirect_uri.base == NULL || !tg_text_is(request->redirect_uri, request->client.redirect_uri))
+    if (request->redirect_uri.base == NULL || !tg_redirect_listed(request->client.redirect_uri, request->redirect_uri))
         return refuse_here(call, TG_ERROR_FOREIGN_REDIRECT);
     return 0;
 }
@@ -155,12 +143,12 @@ static int check_abilities(struct tg_call *call, const struct tg_authorize *requ
     return 0;
 }
 
-/* PKCE (RFC 7636 4.2, 4.3): when it is used at all, it is S256. */
+/* PKCE (RFC 7636 4.2, 4.3): when it is used at all, it is S256; a client without a secret has to use it (RFC 9700 2.1.1). */
 static int check_challenge(struct tg_call *call, const struct tg_authorize *request)
 {
     struct tg_text challenge = request->code_challenge;
 
-    if (challenge.base == NULL && request->code_challenge_method.base == NULL)
+    if (challenge.base == NULL && request->code_challenge_method.base == NULL && !request->client.is_public)
         return 0;
     if (challenge.base == NULL)
         return tg_authorize_error(call, request, "invalid_request", "code_challenge is missing");
@@ -183,22 +171,18 @@ static int check_rest(struct tg_call *call, struct tg_authorize *request)
     if (!request->silent && tg_scope_has(request->prompt, "none"))
         return tg_authorize_error(call, request, "invalid_request", "prompt none goes with no other value");
     request->again = tg_scope_has(request->prompt, "login") || tg_scope_has(request->prompt, "select_account");
+    request->ask_consent = tg_scope_has(request->prompt, "consent");
     request->max_age_s = UINT64_MAX;
     if (request->max_age.base != NULL && !tg_text_number(request->max_age, &request->max_age_s))
         return tg_authorize_error(call, request, "invalid_request", "max_age is not a number");
     return check_challenge(call, request);
 }
 
-int tg_authorize_read(struct tg_call *call, struct tg_authorize *request)
+int tg_authorize_read(struct tg_call *call, struct tg_text parameters, struct tg_authorize *request)
 {
-    bool posted = tg_text_is(call->method, "POST");
-    struct tg_text parameters = posted ? call->body : call->query;
     const char *name;
-    int answer;
+    int answer = tg_try(read_target(call, parameters, request));
 
-    if (posted && !tg_oidc_is_form(call))
-        return refuse_here(call, TG_ERROR_BAD_REQUEST);
-    answer = tg_try(read_target(call, parameters, request));
     if (answer != 0)
         return answer;
     if (tg_form_read(&call->arena, parameters, state_fields, request, NULL) != 0) {

@@ -18,13 +18,14 @@ bool tg_scope_has(struct tg_text list, const char *name)
     return false;
 }
 
-void tg_scope_known(struct tg_text asked, char out[TG_SCOPE])
+void tg_scope_granted(const struct tg_client *client, struct tg_text asked, char out[TG_SCOPE])
 {
     size_t len = 0;
 
     out[0] = '\0';
     for (size_t i = 0; i < tg_count(known_scopes); ++i) {
-        if (tg_scope_has(asked, known_scopes[i]))
+        if (tg_scope_has(asked, known_scopes[i]) &&
+            (client->scope[0] == '\0' || tg_scope_has(tg_text(client->scope), known_scopes[i])))
             len += (size_t)snprintf(out + len, TG_SCOPE - len, "%s%s", len > 0 ? " " : "", known_scopes[i]);
     }
 }

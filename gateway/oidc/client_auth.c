@@ -30,6 +30,12 @@ static int read_basic(struct tg_call *call, struct credentials *out)
     return 0;
 }
 
+/* A client without a secret has nothing to show here; that the code is its own it proves by the verifier (RFC 7636). */
+static int find_public(struct tg_store *store, struct tg_text id, struct tg_client *client)
+{
+    return tg_try(tg_client_find(store, id, client)) == 0 && client->is_public ? 0 : TG_CLIENT_AUTH_FAILED;
+}
+
 /* Reads the store and hashes also for a client that is not there, so that both ways take the same time. */
 static int verify(struct tg_store *store, const struct credentials *credentials, struct tg_client *client)
 {
@@ -39,7 +45,7 @@ static int verify(struct tg_store *store, const struct credentials *credentials,
 
     tg_digest(credentials->secret, digest);
     bool same = tg_same_secret(digest, known ? client->secret_digest : nobody, TG_DIGEST);
-    return known && same ? 0 : TG_CLIENT_AUTH_FAILED;
+    return known && same && !client->is_public ? 0 : TG_CLIENT_AUTH_FAILED;
 }
 
 int tg_oidc_client_auth(struct tg_call *call, struct tg_text body_id, struct tg_text body_secret, struct tg_client *client)
@@ -57,10 +63,12 @@ int tg_oidc_client_auth(struct tg_call *call, struct tg_text body_id, struct tg_
         if (body_id.base != NULL && !tg_text_same(body_id, credentials.id))
             return TG_CLIENT_AUTH_MALFORMED;
     }
-    if (credentials.id.base == NULL || credentials.secret.base == NULL)
+    if (credentials.id.base == NULL)
         return TG_CLIENT_AUTH_FAILED;
     if (tg_oidc_is_backchannel(call) && !tg_text_same(credentials.id, call->tail))
         return TG_CLIENT_AUTH_FAILED;
     tg_try(tg_oidc_store(call, &store));
+    if (credentials.secret.base == NULL)
+        return find_public(store, credentials.id, client);
     return verify(store, &credentials, client);
 }

@@ -10,9 +10,8 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "oidc/provider.h"
-#include "store/signing_key.h"
 
-enum { FRESH_MS = 5000, KEYS = 8 };
+enum { FRESH_MS = 5000 };
 
 struct tg_key_cache {
     pthread_mutex_t lock;
@@ -32,6 +31,8 @@ static void free_set(struct tg_key_set *set)
     if (set == NULL)
         return;
     tg_wipe(set->pem);
+    for (size_t i = 0; i < set->other_count; ++i)
+        tg_wipe(set->others[i]);
     free(set->jwks);
     free(set);
 }
@@ -67,6 +68,8 @@ static int fill(struct tg_key_set *set, struct tg_signing_key *keys, size_t coun
         if (keys[i].state == TG_SIGNING_CURRENT && set->pem == NULL) {
             memcpy(set->kid, keys[i].kid, sizeof(set->kid));
             set->pem = tg_keep(keys[i].pem);
+        } else {
+            set->others[set->other_count++] = tg_keep(keys[i].pem);
         }
     }
     if (set->pem == NULL)
@@ -79,11 +82,11 @@ static int fill(struct tg_key_set *set, struct tg_signing_key *keys, size_t coun
 
 static int read_set(struct tg_store *store, const struct tg_keyring *ring, struct tg_key_set **out)
 {
-    struct tg_signing_key keys[KEYS];
+    struct tg_signing_key keys[TG_SIGNING_KEYS];
     struct tg_key_set *set;
     size_t count = 0;
 
-    tg_try(tg_signing_key_list(store, ring, keys, KEYS, &count));
+    tg_try(tg_signing_key_list(store, ring, keys, TG_SIGNING_KEYS, &count));
     set = tg_alloc(sizeof(*set));
     set->read_ms = tg_monotonic_ms();
     int result = fill(set, keys, count);

@@ -38,6 +38,7 @@ struct tg_oidc_options {
     const char *backchannel;       /* "http://127.0.0.1:9443": base of the URLs that discovery names there */
     tg_oidc_session session;
     const void *session_context;
+    const char *session_cookie;    /* its name, to delete it on sign-out; NULL: it is left to age */
 };
 
 struct tg_oidc;

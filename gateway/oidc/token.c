@@ -141,7 +141,7 @@ static int take_code(struct tg_call *call, struct tg_store *store, const struct 
         return refuse(call, 400, "invalid_grant", "the code is unknown, expired, used, or another client's");
     if (!tg_text_is(form->redirect_uri, grant->redirect_uri))
         return refuse(call, 400, "invalid_grant", "redirect_uri is not the one of the authorization request");
-    if (!proves_key(form, grant))
+    if (!proves_key(form, grant) || (client->is_public && grant->challenge[0] == '\0'))
         return refuse(call, 400, "invalid_grant", "code_verifier does not fit");
     return 0;
 }
@@ -161,6 +161,8 @@ static int redeem_code(struct tg_call *call, const struct token_form *form, cons
         return 0;
     if (tg_try(tg_account_find(store, grant.account, &account)) != 0 || account.locked)
         return tg_oidc_error(call, 400, "invalid_grant", "the account is closed");
+    if (tg_try(tg_grant_session(store, &grant, account.session_epoch)) != 0)
+        return tg_oidc_error(call, 400, "invalid_grant", "the session behind the code has ended");
     return answer_tokens(call, store, form, &grant, &account);
 }
 

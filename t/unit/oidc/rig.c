@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "http/error_page.h"
+#include "store/consent.h"
 #include "store/subscription.h"
 
 static const struct tg_host host = {.kind = TG_HOST_AUTH, .authority = "auth.example.test", .origin = ISSUER};
@@ -11,12 +12,24 @@ static const char *const origins[] = {"https://git.example.test", "https://app.e
 static int add_client(struct rig *rig, struct tg_client *client, enum tg_client_kind kind, const char *redirect_uri)
 {
     client->kind = kind;
-    snprintf(client->name, sizeof(client->name), "%s", kind == TG_CLIENT_GITEA ? "Gitea" : "App");
+    if (client->name[0] == '\0')
+        snprintf(client->name, sizeof(client->name), "%s", kind == TG_CLIENT_GITEA ? "Gitea" : "App");
     if (kind == TG_CLIENT_GITEA)
         snprintf(client->instance, sizeof(client->instance), "git.example.test");
     snprintf(client->redirect_uri, sizeof(client->redirect_uri), "%s", redirect_uri);
     tg_digest(TG_TEXT(SECRET), client->secret_digest);
     return tg_client_add(rig->store, client);
+}
+
+static int add_other_clients(struct rig *rig)
+{
+    snprintf(rig->native.name, sizeof(rig->native.name), "Tool");
+    rig->native.is_public = true;
+    snprintf(rig->native.scope, sizeof(rig->native.scope), "openid email");
+    tg_try(add_client(rig, &rig->native, TG_CLIENT_OTHER, NATIVE_CALLBACK));
+    snprintf(rig->stranger.name, sizeof(rig->stranger.name), "Woodpecker");
+    snprintf(rig->stranger.logout_uri, sizeof(rig->stranger.logout_uri), STRANGER_ORIGIN "/bye " STRANGER_ORIGIN "/");
+    return add_client(rig, &rig->stranger, TG_CLIENT_OTHER, STRANGER_ORIGIN "/first " STRANGER_CALLBACK);
 }
 
 static int add_people(struct rig *rig)
@@ -42,6 +55,7 @@ static int make_features(struct rig *rig)
         .backchannel = BACKCHANNEL,
         .session = tg_account_session,
         .session_context = rig->pages,
+        .session_cookie = TG_SESSION_COOKIE,
     };
     return tg_oidc_new(&oidc, &rig->oidc);
 }
@@ -58,6 +72,13 @@ static void configure(struct rig *rig)
         .renew_url = "https://pay.example.test/renew", .zone = "UTC"};
     standin_start(&rig->standin, rig->directory);
     standin_configure(&rig->standin, &rig->gitea);
+}
+
+int rig_allow(struct rig *rig, const struct tg_client *client)
+{
+    const struct tg_consent consent = {rig->mara.id, client->id, "openid profile email groups"};
+
+    return tg_consent_give(rig->store, &consent, tg_now_s());
 }
 
 int rig_make(void **state)
@@ -84,7 +105,13 @@ int rig_make(void **state)
     if (result == 0)
         result = add_client(rig, &rig->git, TG_CLIENT_GITEA, GIT_CALLBACK);
     if (result == 0)
+        result = add_other_clients(rig);
+    if (result == 0)
         result = add_people(rig);
+    if (result == 0)
+        result = rig_allow(rig, &rig->app);
+    if (result == 0)
+        result = rig_allow(rig, &rig->native);
     if (result == 0)
         result = tg_oidc_ensure_key(rig->store, &rig->ring);
     if (result == 0)
@@ -207,17 +234,24 @@ json_t *rig_json(struct tg_call *call)
     return json;
 }
 
-const char *rig_session(struct rig *rig, struct tg_arena *arena, int64_t age_s)
+static struct tg_session begin_session(struct rig *rig, char id[TG_TOKEN], int64_t age_s)
 {
     struct tg_session session = {.auth_time_s = tg_now_s() - age_s, .last_used_s = tg_now_s()};
     struct tg_account now;
-    char id[TG_TOKEN];
 
     assert_result(0, tg_account_find(rig->store, rig->mara.id, &now));
     session.epoch = now.session_epoch;
     memcpy(session.account, rig->mara.id, sizeof(session.account));
     tg_random_token(id);
     assert_result(0, tg_session_add(rig->store, tg_text(id), &session));
+    return session;
+}
+
+const char *rig_session(struct rig *rig, struct tg_arena *arena, int64_t age_s)
+{
+    char id[TG_TOKEN];
+
+    begin_session(rig, id, age_s);
     return tg_arena_format(arena, TG_SESSION_COOKIE "=%s", id);
 }
 
@@ -229,7 +263,10 @@ void rig_expire(struct rig *rig, int64_t paid_until_s)
 void rig_grant(struct rig *rig, char code[TG_TOKEN], const struct tg_client *client, void (*change)(struct tg_grant *grant))
 {
     struct tg_grant grant = {.scope = "openid profile email groups", .auth_time_s = tg_now_s() - 5, .expires_s = tg_now_s() + 60};
+    char id[TG_TOKEN];
+    struct tg_session session = begin_session(rig, id, 5);
 
+    memcpy(grant.session, session.digest, sizeof(grant.session));
     memcpy(grant.client, client->id, sizeof(grant.client));
     memcpy(grant.account, rig->mara.id, sizeof(grant.account));
     memcpy(grant.redirect_uri, client->redirect_uri, sizeof(grant.redirect_uri));

@@ -18,6 +18,9 @@
 #define BACKCHANNEL "http://127.0.0.1:9443"
 #define APP_CALLBACK "https://app.example.test/callback"
 #define GIT_CALLBACK "https://git.example.test/user/oauth2/teagate/callback"
+#define NATIVE_CALLBACK "http://127.0.0.1/callback"
+#define STRANGER_ORIGIN "https://ci.example.test:8443"
+#define STRANGER_CALLBACK STRANGER_ORIGIN "/authorize?x=1"
 #define SECRET "s+e:c/r%e t"
 #define SECRET_ENCODED "s%2Be%3Ac%2Fr%25e+t"
 #define PASSWORD "correct horse"
@@ -35,6 +38,8 @@ struct rig {
     struct tg_oidc *oidc;
     struct tg_account_pages *pages;
     struct tg_client app, git;     /* of both kinds; the secret of both is SECRET */
+    struct tg_client native;       /* public, on mara's own machine; may ask for openid and email */
+    struct tg_client stranger;     /* nobody has allowed it anything; its second address is STRANGER_CALLBACK */
     struct tg_account mara;        /* signs in with PASSWORD */
     struct standin standin;        /* the Gitea */
 };
@@ -59,6 +64,9 @@ json_t *rig_json(struct tg_call *call); /* of the body; a new reference */
 /* A session of mara's, `age_s` old; its cookie as a header value. */
 const char *rig_session(struct rig *rig, struct tg_arena *arena, int64_t age_s);
 void rig_expire(struct rig *rig, int64_t paid_until_s);
+
+/* Mara allows the client everything; the rig has done so for app and native. */
+int rig_allow(struct rig *rig, const struct tg_client *client);
 
 /* A grant for the app and a code for it. change (may be NULL) edits it first. */
 void rig_grant(struct rig *rig, char code[TG_TOKEN], const struct tg_client *client, void (*change)(struct tg_grant *grant));
