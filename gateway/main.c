@@ -12,6 +12,8 @@ static const struct tg_noun nouns[] = {
     {"subscription", tg_subscription_verbs, "what has been paid for"},
     {"hold", tg_hold_verbs, "restrictions, whatever has been paid for"},
     {"gitea", tg_gitea_verbs, "the Giteas behind us"},
+    {"client", tg_client_verbs, "what else may sign people in"},
+    {"keys", tg_keys_verbs, "what ID tokens are signed with"},
     {"ca", tg_ca_verbs, "the internal certificate authority"},
     {"version", tg_version_verbs, "the version"},
     /* the processes of the service: supervisor/ starts them */
