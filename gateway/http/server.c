@@ -319,7 +319,7 @@ struct tg_server_loop *tg_server_loop_at(struct tg_server *server, size_t index)
 
 size_t tg_server_connections(struct tg_server *server)
 {
-    return atomic_load_explicit(&server->connections, memory_order_relaxed);
+    return atomic_load_explicit(&server->connections, memory_order_acquire);
 }
 
 bool tg_server_is_draining(struct tg_server *server)

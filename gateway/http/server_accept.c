@@ -18,10 +18,10 @@ static void on_connection_closed(void *data)
 
     tg_connection_end_handshake(connection);
     h2o_linklist_unlink(&connection->all);
-    atomic_fetch_sub_explicit(&loop->server->connections, 1, memory_order_relaxed);
-    atomic_store_explicit(&loop->metrics->connections_open,
-                          atomic_load_explicit(&loop->metrics->connections_open, memory_order_relaxed) - 1, memory_order_relaxed);
+    tg_metric_add(&loop->metrics->connections_open, (uint64_t)-1);
     free(connection);
+    atomic_fetch_sub_explicit(&loop->own->load, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&loop->server->connections, 1, memory_order_release); /* whoever sees none may end the loop */
 }
 
 static void write_address(h2o_socket_t *sock, char out[48])
@@ -54,49 +54,98 @@ void tg_connection_speak(struct tg_connection *connection, enum tg_protocol prot
         h2o_http1_accept(&accept, connection->sock, connection->connected_at);
 }
 
-static void start_connection(struct tg_ear *ear, h2o_socket_t *sock)
+static void start_connection(struct tg_server_loop *loop, enum tg_listener_kind kind, int fd)
 {
-    struct tg_server_loop *loop = ear->loop;
-    struct tg_server *server = loop->server;
-
-    if (atomic_load_explicit(&server->connections, memory_order_relaxed) >= (size_t)server->options.conf->limits.max_connections) {
-        tg_metric_add(&loop->metrics->refused_connections, 1);
-        h2o_socket_close(sock);
-        return;
-    }
+    h2o_socket_t *sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     struct tg_connection *connection = tg_alloc(sizeof(*connection));
+
     connection->loop = loop;
     connection->sock = sock;
-    connection->kind = ear->kind;
+    connection->kind = kind;
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
     write_address(sock, connection->address);
     h2o_linklist_insert(&loop->own->connections, &connection->all);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = connection;
-    atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
     tg_metric_add(&loop->metrics->connections, 1);
     tg_metric_add(&loop->metrics->connections_open, 1);
 
-    if (ear->kind == TG_LISTEN_HTTPS)
+    if (kind == TG_LISTEN_HTTPS)
         tg_connection_start_tls(connection);
     else
         tg_connection_speak(connection, TG_PROTOCOL_HTTP1);
 }
 
+/* A connection on its way to another loop. */
+struct handover {
+    struct tg_message message;
+    struct tg_server_loop *loop;
+    enum tg_listener_kind kind;
+    int fd;
+};
+
+static void on_handover(struct tg_message *message)
+{
+    struct handover *handover = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
+
+    start_connection(handover->loop, handover->kind, handover->fd);
+    free(handover);
+}
+
+static size_t load_of(const struct tg_server_loop *loop)
+{
+    return atomic_load_explicit(&loop->own->load, memory_order_relaxed);
+}
+
+/* The kernel wakes the same loop again and again as long as it is idle, and connections live long: they are spread by count. */
+static struct tg_server_loop *least_loaded(struct tg_server_loop *self)
+{
+    struct tg_server *server = self->server;
+    struct tg_server_loop *best = self;
+
+    for (size_t i = 0; i < server->loop_count; i++) {
+        if (load_of(&server->loops[i]) + 1 < load_of(best) + (best != self))
+            best = &server->loops[i];
+    }
+    return best;
+}
+
+static void place_connection(struct tg_ear *ear, int fd)
+{
+    struct tg_server *server = ear->loop->server;
+
+    if (tg_server_connections(server) >= (size_t)server->options.conf->limits.max_connections) {
+        tg_metric_add(&ear->loop->metrics->refused_connections, 1);
+        close(fd);
+        return;
+    }
+    struct tg_server_loop *loop = least_loaded(ear->loop);
+    atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&loop->own->load, 1, memory_order_relaxed);
+    if (loop == ear->loop) {
+        start_connection(loop, ear->kind, fd);
+        return;
+    }
+    struct handover *handover = tg_alloc(sizeof(*handover));
+    *handover = (struct handover){{.run = on_handover}, loop, ear->kind, fd};
+    tg_loop_send(loop->loop, &handover->message);
+}
+
 static void on_accept(h2o_socket_t *listener, const char *err)
 {
     struct tg_ear *ear = listener->data;
+    int listening = h2o_socket_get_fd(listener);
 
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        h2o_socket_t *sock = h2o_evloop_socket_accept(listener);
+        int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-        if (sock != NULL) {
-            start_connection(ear, sock);
+        if (fd >= 0) {
+            place_connection(ear, fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             h2o_socket_read_stop(listener); /* it would be readable for ever */
             ear->loop->own->ears_pause = true;
             return;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (errno == EAGAIN) {
             return;
         }
     }
@@ -122,7 +171,7 @@ void tg_server_listen(struct tg_server_loop *loop)
         *ear = (struct tg_ear){.loop = loop, .kind = options->listeners[i].kind};
         if (fd < 0)
             continue;
-        ear->sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
+        ear->sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ | H2O_SOCKET_FLAG_EXCLUSIVE);
         ear->sock->data = ear;
     }
     loop->own->ear_count = options->listener_count;
@@ -139,7 +188,7 @@ static void close_ear(struct tg_ear *ear)
     if (fd < 0)
         return;
     while ((client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-        start_connection(ear, h2o_evloop_socket_create(ear->loop->context.loop, client, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION));
+        place_connection(ear, client);
     close(fd);
 }
 

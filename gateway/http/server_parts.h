@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include "http/server.h"
 
-enum { TG_TICK_MS = 100, TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
+enum { TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
 
 enum tg_protocol { TG_PROTOCOL_HANDSHAKE, TG_PROTOCOL_HTTP1, TG_PROTOCOL_HTTP2 };
 
@@ -41,13 +41,12 @@ struct tg_loop_own {
     struct tg_ear *ears;
     size_t ear_count;
     bool ears_pause;                  /* no descriptors left: accepting goes on at the next tick */
+    _Atomic size_t load;              /* connections, with those on their way here */
     h2o_linklist_t connections;
     h2o_linklist_t watched;           /* visits of HTTP/1 under way */
-    size_t handshakes;                /* under way */
     h2o_timeout_entry_t tick;
     unsigned ticks;
     uint64_t draining_since_ms;       /* 0: no */
-    bool said_goodbye;                /* HTTP/2 clients have been told */
     uint32_t ids;                     /* counted up for request ids */
     char id_prefix[8];                /* of this loop in this process */
     struct tg_string line;            /* for the access log */
@@ -81,7 +80,7 @@ static inline struct tg_connection *tg_connection_of(h2o_req_t *req)
 
 /* server_tls.c; on the loop */
 void tg_connection_start_tls(struct tg_connection *connection);
-void tg_connection_end_handshake(struct tg_connection *connection); /* its clock and count */
+void tg_connection_end_handshake(struct tg_connection *connection); /* its clock */
 
 /* server_watch.c; on the loop */
 void tg_server_arm_tick(struct tg_server_loop *loop);

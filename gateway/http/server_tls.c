@@ -7,10 +7,7 @@
 
 void tg_connection_end_handshake(struct tg_connection *connection)
 {
-    if (!h2o_timeout_is_linked(&connection->handshake))
-        return;
     h2o_timeout_unlink(&connection->handshake);
-    connection->loop->own->handshakes--;
 }
 
 static void on_refusal_sent(h2o_socket_t *sock, const char *err)
@@ -39,7 +36,6 @@ static void on_timeout(h2o_timeout_entry_t *entry)
 {
     struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, handshake, entry);
 
-    connection->loop->own->handshakes--; /* a timer that runs is not linked any more */
     tg_metric_add(&connection->loop->metrics->handshakes_failed, 1);
     h2o_socket_close(connection->sock);
 }
@@ -105,7 +101,6 @@ void tg_connection_start_tls(struct tg_connection *connection)
 {
     connection->protocol = TG_PROTOCOL_HANDSHAKE;
     connection->handshake.cb = on_timeout;
-    connection->loop->own->handshakes++;
     h2o_timeout_link(connection->loop->context.loop, &connection->loop->context.handshake_timeout, &connection->handshake);
     connection->sock->data = connection;
     h2o_socket_read_start(connection->sock, on_peek);

@@ -5,7 +5,7 @@
 
 /* What a loop does ten times a second: clients that left, half a head over HTTP/2, draining. */
 
-enum { TICKS_A_WATCH = 5, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GOODBYE_WAIT_MS = 1000, GONE_STATUS = 499, ALERT_RECORD = 64 };
+enum { TICKS_A_WATCH = 5, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
 
 static uint64_t now_ms(struct tg_server_loop *loop)
 {
@@ -141,25 +141,14 @@ static void close_idle(struct tg_server_loop *loop)
     }
 }
 
-/* libh2o says goodbye once, to the HTTP/2 connections there are: those that are shaking hands are waited for. */
-static void say_goodbye(struct tg_server_loop *loop)
-{
-    struct tg_loop_own *own = loop->own;
-
-    if (own->said_goodbye || (own->handshakes > 0 && now_ms(loop) - own->draining_since_ms < GOODBYE_WAIT_MS))
-        return;
-    own->said_goodbye = true;
-    h2o_context_request_shutdown(&loop->context);
-}
-
 void tg_server_start_drain(struct tg_server_loop *loop)
 {
     if (loop->own->draining_since_ms != 0)
         return;
     loop->own->draining_since_ms = now_ms(loop);
-    loop->context.shutdown_requested = 1; /* HTTP/1: "Connection: close" from now on */
     tg_server_stop_listening(loop);
-    say_goodbye(loop);
+    /* HTTP/1: "Connection: close" from now on; HTTP/2: GOAWAY, also to connections that still shake hands */
+    h2o_context_request_shutdown(&loop->context);
 }
 
 void tg_server_cut(struct tg_server_loop *loop)
@@ -183,8 +172,6 @@ static void on_tick(h2o_timeout_entry_t *entry)
 
     if (own->ears_pause)
         tg_server_resume_listening(loop);
-    if (own->draining_since_ms != 0)
-        say_goodbye(loop);
     if (++own->ticks % TICKS_A_WATCH == 0) {
         watch_clients(loop);
         close_idle(loop);
