@@ -5,11 +5,12 @@ package Teagate::TestRun;
 
 use strict;
 use warnings;
+use File::Temp;
 use Getopt::Long qw(GetOptionsFromArray);
 use TAP::Harness;
 use Teagate::GiteaServer;
+use Teagate::Shell qw(spawn stop slurp free_port wait_until is_alive);
 
-# needs_system: the whole service with a Gitea runs under this variant as well
 my %VARIANTS = (
     plain => { directory => 'build', options => [], files => qr/./ },
     asan  => { directory => 'build-asan', options => [ '-Db_sanitize=address,undefined', '-Db_lundef=false' ], files => qr/./ },
@@ -36,26 +37,68 @@ sub main {
     my $gitea = Teagate::GiteaServer::locate();
     my $which = $gitea ? 'Gitea ' . Teagate::GiteaServer::version_of($gitea) . " ($gitea)" : 'no Gitea: what needs one is skipped';
     print "test: against $which\n";
-    my $passed = run_all(\%wish, \@variants, \@files);
-    print "test: ran against $which\n";
-    return $passed ? 0 : 1;
+    return run_all(\%wish, \@variants, \@files) ? 0 : 1;
+}
+
+# A quickstart of this variant, for all tests of the whole system that do it no harm.
+sub start_system {
+    my ($name) = @_;
+    my $dir = File::Temp->newdir('teagate-tests-XXXXXX', TMPDIR => 1);
+    chmod 0755, $dir;
+    local $ENV{TG_BUILD} = $VARIANTS{$name}{directory};
+    my $system = { dir => $dir, log => "$dir/quickstart.log", contract => "$dir/state/quickstart.json" };
+    require Cwd;
+    $system->{pid} = spawn({ log => $system->{log}, dir => Cwd::getcwd(), env => { TG_BUILD => Cwd::getcwd() . "/$VARIANTS{$name}{directory}" } },
+        'scripts/quickstart', '--state', "$dir/state", '--port', free_port());
+    wait_until(240, sub { -e $system->{contract} || !is_alive($system->{pid}) });
+    return $system if -e $system->{contract};
+    print "test: the system of variant $name did not start:\n", slurp($system->{log});
+    return;
+}
+
+# Ends it; true when neither it nor a sanitizer complained.
+sub end_system {
+    my ($name, $system) = @_;
+    my @logs = glob "$system->{dir}/state/{,data/}teagate/log/serve.out";
+    my $was_alive = is_alive($system->{pid});
+    stop($system->{pid}, 60);
+    my @reports = grep { /ERROR: \w+Sanitizer|runtime error:|WARNING: ThreadSanitizer/ } map { split /\n/, slurp($_) } grep { -e } @logs;
+    print "test: the system of variant $name stopped by itself:\n", slurp($system->{log}) unless $was_alive;
+    if (@reports) {
+        print "test: a sanitizer complained of the system of variant $name:\n";
+        print slurp($_) for grep { -e } @logs;
+    }
+    return $was_alive && !@reports;
 }
 
 sub run_all {
     my ($wish, $variants, $files) = @_;
     local @ENV{ keys %SANITIZER_ENV } = values %SANITIZER_ENV;
-    my @tests;
+    my (@tests, %systems);
     for my $name (@$variants) {
-        push @tests, map { [ "$name:$_", @$variants > 1 ? "$_ ($name)" : $_ ] } grep { $_ =~ $VARIANTS{$name}{files} || @$variants == 1 } @$files;
+        my @mine = grep { $_ =~ $VARIANTS{$name}{files} || @$variants == 1 } @$files;
+        push @tests, map { [ "$name:$_", @$variants > 1 ? "$_ ($name)" : $_ ] } @mine;
+        next unless grep { m{^t/8} } @mine;
+        print "test: starting a system of variant $name\n";
+        $systems{$name} = start_system($name) // return 0;
     }
     my $harness = TAP::Harness->new({
         verbosity => $wish->{verbose} ? 1 : 0, timer => 1, color => -t STDOUT, merge => 0, jobs => $wish->{jobs},
         exec => sub {
             my ($variant, $file) = $_[1] =~ /^(\w+):(.*)/;
-            return [ 'env', "TG_BUILD=$VARIANTS{$variant}{directory}", "TG_VARIANT=$variant", $^X, '-w', '-Iscripts/lib', '-It/lib', $file ];
+            my $contract = $systems{$variant} ? $systems{$variant}{contract} : '';
+            return [ 'env', "TG_BUILD=$VARIANTS{$variant}{directory}", "TG_VARIANT=$variant", "TG_QUICKSTART=$contract", $^X, '-w',
+                '-Iscripts/lib', '-It/lib', $file ];
         },
     });
-    return $harness->runtests(@tests)->all_passed;
+    my $aggregate = TAP::Parser::Aggregator->new;
+    $aggregate->start;
+    $harness->aggregate_tests($aggregate, @tests);
+    $aggregate->stop;
+    my $clean = 1;
+    end_system($_, $systems{$_}) or $clean = 0 for sort keys %systems;
+    $harness->summary($aggregate);
+    return $clean && $aggregate->all_passed;
 }
 
 1;
