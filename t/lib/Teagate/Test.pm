@@ -29,6 +29,7 @@ sub system_or_skip {
 sub own_system {
     plan skip_all => 'there is no Gitea on this machine' unless Teagate::GiteaServer::locate();
     $own_state = File::Temp->newdir('teagate-test-XXXXXX', TMPDIR => 1);
+    chmod 0755, $own_state; # as root, the servers' own users look into it
     my $port = free_port();
     $own = spawn({ log => "$own_state/out", dir => Teagate::Test::top() }, 'scripts/quickstart', '--state', "$own_state/state", '--port', $port);
     $contract_file = "$own_state/state/quickstart.json";
