@@ -13,7 +13,7 @@ sub get { my ($path) = @_; return "GET $path HTTP/1.1\r\nHost: a\r\n\r\n" }
 my $server = Patchd->start('keepalive' => 1500, 'body-idle' => 1500);
 
 subtest 'timers work on a machine that has just started' => sub {
-    # the server's monotonic clock starts at one second (patchd_clock.c), which is less than the timeouts
+    # the server's monotonic clock starts at one second (patchd_system.c), which is less than the timeouts
     my $socket = http1($server->{h1});
     is(exchange($socket, get('/hello'))->{status}, 200);
     sleep 0.4;

@@ -26,6 +26,7 @@ struct patchd_timer {
 struct patchd_stats {
     int requests, disposed; /* by the handlers of this server */
     int accepted, woken_in_vain;
+    int epoll_ctl, epoll_wait, writev; /* system calls */
 };
 extern struct patchd_stats patchd_stats;
 

@@ -130,8 +130,9 @@ static void path_show(h2o_req_t *req)
 static void path_stats(h2o_req_t *req)
 {
     patchd_answer(req, 200,
-                  patchd_printf(req, "requests=%d disposed=%d accepted=%d woken_in_vain=%d", patchd_stats.requests,
-                                patchd_stats.disposed, patchd_stats.accepted, patchd_stats.woken_in_vain));
+                  patchd_printf(req, "requests=%d disposed=%d accepted=%d woken_in_vain=%d epoll_ctl=%d epoll_wait=%d writev=%d",
+                                patchd_stats.requests, patchd_stats.disposed, patchd_stats.accepted, patchd_stats.woken_in_vain,
+                                patchd_stats.epoll_ctl, patchd_stats.epoll_wait, patchd_stats.writev));
 }
 
 static void path_shutdown(h2o_req_t *req)

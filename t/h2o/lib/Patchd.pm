@@ -166,7 +166,11 @@ sub crc32_of { my ($bytes) = @_; return sprintf '%d %08x', length $bytes, crc32(
 # what /bytes/N answers
 sub letters {
     my ($n) = @_;
-    return join '', map { chr(97 + ($_ + int($_ / 251)) % 26) } 0 .. $n - 1;
+    my ($alphabet, $out) = (join('', 'a' .. 'z') x 11, '');
+    for (my $block = 0; length $out < $n; ++$block) {
+        $out .= substr $alphabet, $block * 252 % 26, 251;
+    }
+    return substr $out, 0, $n;
 }
 
 1;
