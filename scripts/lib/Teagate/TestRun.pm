@@ -8,6 +8,7 @@ use warnings;
 use File::Temp;
 use Getopt::Long qw(GetOptionsFromArray);
 use TAP::Harness;
+use TAP::Parser::Aggregator;
 use Teagate::GiteaServer;
 use Teagate::Shell qw(spawn stop slurp free_port wait_until is_alive);
 
