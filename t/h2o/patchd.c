@@ -126,7 +126,9 @@ static void on_accept(h2o_socket_t *sock, const char *err)
     l->accept(l->loop, conn);
 }
 
-static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *arg)
+/* size: the parameters are those of OpenSSL's callback */
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen,
+                       void *arg)
 {
     static const unsigned char ours[] = "\x02h2\x08http/1.1";
 

@@ -98,30 +98,30 @@ static void path_bytes(h2o_req_t *req)
     patchd_answer(req, 200, text);
 }
 
+static void put(h2o_buffer_t **out, h2o_iovec_t text)
+{
+    h2o_memcpy(h2o_buffer_reserve(out, text.len).base, text.base, text.len);
+    (*out)->size += text.len;
+}
+
 /* what the handlers see of the request, a line each */
 static void path_show(h2o_req_t *req)
 {
+    const h2o_iovec_t line[] = {req->method, req->scheme->name, req->authority, req->path};
     h2o_buffer_t *out;
     h2o_iovec_t text;
 
     h2o_buffer_init(&out, &h2o_socket_buffer_prototype);
-#define PUT(s, n)                                                                                                                  \
-    do {                                                                                                                           \
-        memcpy(h2o_buffer_reserve(&out, (n)).base, (s), (n));                                                                      \
-        out->size += (n);                                                                                                          \
-    } while (0)
-    const h2o_iovec_t line[] = {req->method, req->scheme->name, req->authority, req->path};
     for (size_t i = 0; i != sizeof(line) / sizeof(line[0]); ++i) {
-        PUT(line[i].base, line[i].len);
-        PUT("\n", 1);
+        put(&out, line[i]);
+        put(&out, h2o_iovec_init(H2O_STRLIT("\n")));
     }
     for (size_t i = 0; i != req->headers.size; ++i) {
-        PUT(req->headers.entries[i].name->base, req->headers.entries[i].name->len);
-        PUT(": ", 2);
-        PUT(req->headers.entries[i].value.base, req->headers.entries[i].value.len);
-        PUT("\n", 1);
+        put(&out, *req->headers.entries[i].name);
+        put(&out, h2o_iovec_init(H2O_STRLIT(": ")));
+        put(&out, req->headers.entries[i].value);
+        put(&out, h2o_iovec_init(H2O_STRLIT("\n")));
     }
-#undef PUT
     text = h2o_strdup(&req->pool, out->bytes, out->size);
     h2o_buffer_dispose(&out);
     patchd_answer(req, 200, text);
