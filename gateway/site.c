@@ -61,9 +61,9 @@ static int start_pools(struct tg_site *site)
     for (size_t i = 0; i != tg_count(pool_table); ++i) {
         struct tg_pool_options options = pool_table[i];
 
-        options.worker_new = tg_worker_new;
+        options.worker_new = tg_worker_new_cached;
         options.worker_free = tg_worker_free;
-        options.context = (void *)site->conf->state;
+        options.context = &site->workers;
         tg_try(tg_pool_new(&options, &site->pools.of[i]));
     }
     site->pools.templates = site->templates;
@@ -133,6 +133,7 @@ static int make_features(struct tg_site *site)
         .templates = site->templates,
         .pools = &site->pools,
         .state_directory = conf->state,
+        .cache = site->cache,
     };
 
     tg_try(tg_account_pages_new(&account, &site->pages));
@@ -191,6 +192,8 @@ static int make_site(struct tg_site *site, const struct tg_site_inputs *inputs)
     if (tg_try(tg_store_open(site->conf->state, &store)) != 0)
         return TG_FAILED;
     made = tg_oidc_ensure_key(&store, &site->ring);
+    if (made == 0)
+        made = tg_site_make_cache(site, &store);
     tg_store_close(&store);
     tg_try(made);
     snprintf(site->backchannel_url, sizeof(site->backchannel_url), "http://%s", backchannel->text);
@@ -242,6 +245,8 @@ void tg_site_free(struct tg_site *site)
     tg_front_free(site->front);
     tg_oidc_free(site->oidc);
     tg_account_pages_free(site->pages);
+    tg_cache_free(site->cache);
+    tg_space_free(site->space);
     tg_tls_free(site->tls);
     tg_templates_free(site->templates);
     tg_logfile_free(site->access_log);
@@ -270,6 +275,7 @@ void tg_site_tick(struct tg_site *site)
     TG_STRING errors = {NULL};
     size_t changed = 0;
 
+    tg_site_watch_redis(site);
     if (tg_monotonic_ms() < site->next_look_ms)
         return;
     site->next_look_ms = tg_monotonic_ms() + 2000;

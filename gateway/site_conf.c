@@ -48,6 +48,8 @@ const struct tg_key tg_site_keys[] = {
     {"accounts", TG_SECTION, offsetof(struct tg_site_conf, accounts), .keys = tg_account_keys, .help = "sign-in at the provider"},
     {"subscription", TG_SECTION, offsetof(struct tg_site_conf, subscription), .keys = tg_subscription_keys,
      .help = "what follows from a subscription's end"},
+    {"redis", TG_SECTION, offsetof(struct tg_site_conf, redis), .keys = tg_redis_keys,
+     .help = "a Redis between several nodes of this service; what it holds may be lost at any time"},
     {"gitea", TG_SECTIONS, offsetof(struct tg_site_conf, giteas), .item_size = sizeof(struct tg_gitea_conf), .keys = tg_gitea_keys,
      .required = true, .help = "the Giteas behind this gateway, one entry each"},
     {NULL},
@@ -102,6 +104,16 @@ static void check_backchannel(struct tg_conf_file *file, const struct tg_site_co
                                         "from elsewhere, as in 127.0.0.1:9443", address->text);
 }
 
+static void check_redis(struct tg_conf_file *file, const struct tg_site_conf *conf)
+{
+    const char *address = tg_redis_address_unfit(&conf->redis.address), *prefix = tg_redis_prefix_unfit(conf->redis.prefix);
+
+    if (address != NULL)
+        tg_conf_error_at(file, &conf->redis.address, "%s", address);
+    if (prefix != NULL)
+        tg_conf_error_at(file, &conf->redis.prefix, "%s", prefix);
+}
+
 static void check_surprises(struct tg_conf_file *file, const struct tg_site_conf *conf)
 {
     const struct tg_subscription_conf *rules = &conf->subscription;
@@ -119,6 +131,7 @@ void tg_site_conf_read(struct tg_conf_file *file, const char *path, struct tg_te
     check_issuer(file, conf);
     check_hosts(file, conf);
     check_backchannel(file, conf);
+    check_redis(file, conf);
     check_surprises(file, conf);
 }
 

@@ -10,6 +10,7 @@
 #include "gitea/gitea_conf.h"
 #include "http/http_conf.h"
 #include "oidc/oidc.h"
+#include "store/redis_conf.h"
 #include "subscription/standing.h"
 
 struct tg_log_conf {
@@ -34,6 +35,7 @@ struct tg_site_conf {
     struct tg_account_conf accounts;
     struct tg_oidc_conf oidc;
     struct tg_subscription_conf subscription;
+    struct tg_redis_conf redis;
     struct tg_conf_list giteas;    /* of struct tg_gitea_conf */
 };
 

@@ -9,6 +9,7 @@
 #include "http/admin.h"
 #include "oidc/oidc.h"
 #include "site.h"
+#include "store/cache.h"
 
 enum { TG_SITE_PART = TG_FRONT_PART + 1 };
 
@@ -19,6 +20,14 @@ struct tg_site {
     struct tg_templates *templates;
     struct tg_tls *tls;
     struct tg_logfile *access_log, *event_log;
+    struct tg_space *space;              /* NULL: no Redis */
+    struct tg_cache *cache;
+    struct tg_worker_options workers;
+    struct tg_site_redis {               /* what the log was told */
+        bool away;
+        uint64_t openings;
+        int calm_ticks;
+    } redis;
     struct tg_pools pools;
     struct tg_host *hosts;               /* Giteas, then the provider */
     size_t host_count;
@@ -46,6 +55,11 @@ const struct tg_host *tg_site_find_host(struct tg_text authority, void *site);
 extern const struct tg_step tg_site_steps[];
 extern const struct tg_step tg_site_backchannel_steps[];
 extern const struct tg_step tg_site_admin_steps[];
+
+/* site_redis.c: the cache, what Redis is for it, and what the log and /metrics say of both. */
+int tg_site_make_cache(struct tg_site *site, struct tg_store *store);
+void tg_site_watch_redis(struct tg_site *site); /* every second or so */
+void tg_site_cache_metrics(struct tg_site *site, struct tg_string *out);
 
 /* site_status.c: families of /metrics that no loop counts. */
 void tg_site_metrics(struct tg_string *out, void *site);

@@ -100,5 +100,6 @@ void tg_site_metrics(struct tg_string *out, void *context)
     gauge(out, "event_log_dropped", "Event log lines dropped because the disk did not keep up.", dropped(site->event_log));
     gauge(out, "certificate_expiry_seconds", "When the first certificate in use ends, in seconds since 1970.",
           tg_tls_next_expiry_s(site->tls));
+    tg_site_cache_metrics(site, out);
     tg_front_metrics(site->front, out);
 }

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "store/doorbell.h"
 #include "supervisor/privileges.h"
 #include "supervisor/snapshot.h"
 
@@ -83,6 +84,15 @@ int tg_run_configure(struct tg_run *run)
     return tg_privileges_become(run->conf.user) == 0 ? TG_EXIT_DONE : tg_run_failed("becoming the service user");
 }
 
+/* At its best: a change that nobody hears of is found all the same, a moment later. */
+static void fit_button(struct tg_run *run)
+{
+    if (tg_space_new(&run->conf.redis, &run->store, &run->space) != 0)
+        return;
+    run->link = tg_redis_link_new(run->space->redis);
+    tg_button_fit(&run->store, run->space, run->link);
+}
+
 int tg_run_open_store(struct tg_run *run)
 {
     int result = tg_run_configure(run);
@@ -96,7 +106,10 @@ int tg_run_open_store(struct tg_run *run)
         return tg_run_refuse(TG_EXIT_FAILED, "%s; teagate reload brings the database to this release", tg_failure());
     if (result == TG_STORE_NEWER)
         return tg_run_refuse(TG_EXIT_FAILED, "%s; use the program of the newer release", tg_failure());
-    return result == 0 ? TG_EXIT_DONE : tg_run_failed("opening the database");
+    if (result < 0)
+        return tg_run_failed("opening the database");
+    fit_button(run);
+    return TG_EXIT_DONE;
 }
 
 static int run_line(const struct tg_noun *nouns, const struct tg_line *line, const char *program)
@@ -112,6 +125,8 @@ static int run_line(const struct tg_noun *nouns, const struct tg_line *line, con
     }
     status = line->verb->run(&run, line->values);
     tg_store_close(&run.store);
+    tg_redis_link_free(run.link);
+    tg_space_free(run.space);
     tg_conf_done(&run.file);
     return status;
 }

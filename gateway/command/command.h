@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "command/options.h"
 #include "site_conf.h"
-#include "store/store.h"
+#include "store/redis_conf.h"
 
 /* Stable: scripts rely on them. */
 enum tg_exit {
@@ -29,7 +29,9 @@ struct tg_run {
     bool json;
     struct tg_conf_file file;    /* after tg_run_configure */
     struct tg_site_conf conf;
-    struct tg_store store;       /* after tg_run_open_store */
+    struct tg_store store;       /* after tg_run_open_store; what changes it rings the doorbell */
+    struct tg_space *space;      /* NULL: no Redis, or none that can be used */
+    struct tg_redis_link *link;
 };
 
 /* Runs what the command line asks for; the exit status. */

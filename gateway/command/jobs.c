@@ -64,7 +64,11 @@ static int work(struct worker *worker)
 
 static int begin(struct worker *worker, const struct tg_site_conf *conf)
 {
-    struct tg_jobs_options options = {.state = conf->state, .session_idle_s = conf->accounts.session_idle_s};
+    struct tg_jobs_options options = {
+        .state = conf->state,
+        .redis = &conf->redis,
+        .session_idle_s = conf->accounts.session_idle_s,
+    };
 
     tg_time_init();
     tg_log_set_threshold((enum tg_log_level)conf->log.level);

@@ -75,6 +75,7 @@ static void hear(struct tg_front_loop *part, const struct tg_change *change)
         break;
     case TG_CHANGE_INSTANCE:
         tg_table_clear(&part->credentials);
+        tg_flights_news(part, change);
         break;
     default:
         break;

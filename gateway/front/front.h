@@ -12,6 +12,7 @@
 #include "http/metrics.h"
 #include "http/server.h"
 #include "http/template.h"
+#include "store/cache.h"
 #include "subscription/standing.h"
 
 /* tg_host.feature of a host of kind TG_HOST_GITEA. */
@@ -29,6 +30,7 @@ struct tg_front_options {
     struct tg_templates *templates;
     const struct tg_pools *pools;
     const char *state_directory;
+    struct tg_cache *cache;                 /* the workers'; is told of changes. NULL: none */
 };
 
 struct tg_front;

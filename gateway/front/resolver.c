@@ -3,8 +3,8 @@
 #include <sodium.h>
 #include "base/log.h"
 #include "base/result.h"
+#include "store/cache.h"
 #include "store/instance.h"
-#include "store/worker.h"
 
 enum {
     FLIGHTS_MAX = 1024,          /* on one loop */
@@ -43,6 +43,8 @@ struct tg_flight {
     char *secret;                /* owned; wiped */
     size_t secret_len;
     bool ask_gitea;              /* the second leg */
+    int64_t named_user;          /* by the credential itself; 0: none */
+    int64_t change;              /* of the snapshot in which the account was looked up */
     struct tg_credential_entry credential;
 
     bool ok;
@@ -52,10 +54,7 @@ struct tg_flight {
 
 static int read_facts(struct tg_flight *flight, struct tg_worker *worker)
 {
-    struct tg_store *store;
-
-    tg_try(tg_worker_store(worker, &store));
-    flight->facts.unknown = tg_try(tg_facts_read(store, flight->account, &flight->facts.facts)) > 0;
+    flight->facts.unknown = tg_try(tg_cache_facts(worker, flight->account, &flight->facts.facts)) > 0;
     return 0;
 }
 
@@ -64,40 +63,54 @@ static int ask_gitea(struct tg_flight *flight, struct tg_worker *worker)
 {
     struct tg_credential_entry *entry = &flight->credential;
 
+    *entry = (struct tg_credential_entry){.user = 0};
     tg_try(tg_gitea_resolve(worker, flight->conf, tg_text_n(flight->secret, flight->secret_len), &entry->answer, &entry->user));
     return entry->answer == TG_RESOLVED_UNAVAILABLE ? TG_FAILED : 0;
 }
 
-static int find_account(struct tg_flight *flight, struct tg_store *store)
+/* For users that no credential row names. The number first: what is read behind it is not older. */
+static int find_account(struct tg_flight *flight, struct tg_worker *worker)
 {
-    if (flight->credential.user <= 0 ||
-        tg_try(tg_member_account(store, flight->conf->host, flight->credential.user, flight->credential.account)) > 0)
-        flight->credential.account[0] = '\0';
+    struct tg_credential_entry *entry = &flight->credential;
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    tg_try(tg_change_last(store, &flight->change));
+    if (entry->user <= 0 || tg_try(tg_member_account(store, flight->conf->host, entry->user, entry->account)) > 0)
+        entry->account[0] = '\0';
     return 0;
+}
+
+static void take_known(struct tg_flight *flight, const struct tg_credential *known)
+{
+    flight->credential = (struct tg_credential_entry){.answer = TG_RESOLVED_USER, .user = known->gitea_user};
+    memcpy(flight->credential.account, known->account, sizeof(known->account));
+    flight->change = known->change;
 }
 
 static int resolve_credential(struct tg_flight *flight, struct tg_worker *worker)
 {
-    struct tg_credential_entry *entry = &flight->credential;
     uint8_t digest[TG_DIGEST];
-    struct tg_store *store;
+    struct tg_credential known;
 
-    tg_try(tg_worker_store(worker, &store));
-    if (entry->user == 0) {
-        tg_digest(tg_text_n(flight->secret, flight->secret_len), digest);
-        if (flight->ask_gitea) {
-            tg_try(ask_gitea(flight, worker));
-            if (entry->answer == TG_RESOLVED_USER)
-                tg_try(tg_credential_put(store, flight->conf->host, digest, entry->user));
-        } else if (tg_try(tg_credential_find(store, flight->conf->host, digest, &entry->user)) > 0) {
-            entry->user = 0;
-            flight->ask_gitea = true;
-            return 0;
-        } else {
-            entry->answer = TG_RESOLVED_USER;
-        }
+    if (flight->named_user != 0) {
+        flight->credential = (struct tg_credential_entry){.answer = TG_RESOLVED_USER, .user = flight->named_user};
+        return find_account(flight, worker);
     }
-    return find_account(flight, store);
+    tg_digest(tg_text_n(flight->secret, flight->secret_len), digest);
+    if (!flight->ask_gitea) {
+        if (tg_try(tg_cache_credential(worker, flight->conf->host, digest, &known)) > 0)
+            flight->ask_gitea = true;
+        else
+            take_known(flight, &known);
+        return 0;
+    }
+    tg_try(ask_gitea(flight, worker));
+    if (flight->credential.answer != TG_RESOLVED_USER)
+        return find_account(flight, worker);
+    tg_try(tg_cache_credential_keep(worker, flight->conf->host, digest, flight->credential.user, &known));
+    take_known(flight, &known);
+    return 0;
 }
 
 static void work(struct tg_job *job, void *worker)
@@ -148,12 +161,15 @@ static void flight_free(struct tg_flight *flight)
     free(flight);
 }
 
-static void keep_credential(struct tg_flight *flight)
+/* false: a change has overtaken it; it has to be read again. */
+static bool keep_credential(struct tg_flight *flight)
 {
     struct tg_front_loop *part = flight->part;
     struct tg_credential_entry *entry = &flight->credential;
     uint64_t keep = KEEP_USER_MS;
 
+    if (flight->change < flight->least_change)
+        return false;
     if (entry->answer == TG_RESOLVED_INVALID)
         keep = KEEP_INVALID_MS;
     else if (entry->answer == TG_RESOLVED_PROHIBITED)
@@ -162,6 +178,14 @@ static void keep_credential(struct tg_flight *flight)
         keep = KEEP_UNMANAGED_MS;
     entry->until_ms = h2o_now(part->loop->context.loop) + keep;
     *(struct tg_credential_entry *)tg_table_put(&part->credentials, flight->key) = *entry;
+    return true;
+}
+
+static bool keep(struct tg_flight *flight)
+{
+    if (flight->is_credential)
+        return keep_credential(flight);
+    return tg_facts_keep(flight->part, flight->account, &flight->facts, flight->least_change);
 }
 
 static void land(struct tg_flight *flight)
@@ -184,9 +208,7 @@ static void on_landed(struct tg_message *message)
 {
     struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, message, message);
 
-    if (flight->ok && flight->is_credential) {
-        keep_credential(flight);
-    } else if (flight->ok && !tg_facts_keep(flight->part, flight->account, &flight->facts, flight->least_change)) {
+    if (flight->ok && !keep(flight)) {
         if (++flight->tries < READ_AGAIN && submit(flight) == 0)
             return;
         flight->ok = false;
@@ -194,14 +216,20 @@ static void on_landed(struct tg_message *message)
     land(flight);
 }
 
+/* Whose a credential is may change with any account and instance; facts change with their own account. */
+static bool concerns(const struct tg_change *change, const struct tg_flight *flight)
+{
+    if (change->kind == TG_CHANGE_INSTANCE || flight->is_credential)
+        return flight->is_credential && (change->kind == TG_CHANGE_INSTANCE || change->kind == TG_CHANGE_ACCOUNT);
+    return change->subject[0] == '\0' || strcmp(change->subject, flight->account) == 0;
+}
+
 void tg_flights_news(struct tg_front_loop *part, const struct tg_change *change)
 {
     for (struct tg_flight *flight = part->flights; flight != NULL; flight = flight->next) {
-        if (flight->is_credential)
-            continue;
         if (change == NULL)
             flight->least_change = part->change_known;
-        else if (change->subject[0] == '\0' || strcmp(change->subject, flight->account) == 0)
+        else if (concerns(change, flight))
             flight->least_change = change->number;
     }
 }
@@ -299,7 +327,7 @@ int tg_credential_await(struct tg_visit *visit, const struct tg_presented *prese
     flight = new_flight(part, key, true);
     flight->conf = tg_front_host_of(visit)->conf;
     flight->resolve_pool = part->front->options.pools->of[TG_POOL_RESOLVE];
-    flight->credential.user = presented->gitea_user;
+    flight->named_user = presented->gitea_user;
     flight->secret_len = presented->secret.len;
     flight->secret = tg_alloc(flight->secret_len + 1);
     memcpy(flight->secret, presented->secret.base, flight->secret_len);

@@ -15,9 +15,8 @@ enum { TG_FRONT_LOOPS = 64 };
 
 struct tg_watch {
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    bool runs, stop;
+    int wake; /* eventfd: something to read means stop */
+    bool runs;
     struct tg_server *server;
 };
 

@@ -1,23 +1,25 @@
 /*
- * watch.c - follows the table of changes and tells the loops
+ * watch.c - follows the table of changes and tells the cache and the loops
  *
- * Looks four times a second or more often. When rows are missing, every cached fact is dropped at once. While the database cannot be
- * read, facts known to be good stay good for a while (nothing that was last known blocked opens by that), then they are dropped, too.
+ * Looks four times a second or more often, and at once when the doorbell rings. When rows are missing, every cached fact is dropped at
+ * once. While the database cannot be read, facts known to be good stay good for a while (nothing that was last known blocked opens by
+ * that), then they are dropped, too. The workers' cache is trusted no longer than this keeps looking.
  */
-#include <errno.h>
-#include <time.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "front/resolver.h"
 #include "io/thread.h"
-#include "store/store.h"
+#include "store/doorbell.h"
 
-enum { POLL_MS = 200, BATCH = 256, BLIND_MS = 60 * 1000 };
+enum { POLL_MS = 200, BATCH = 256, BLIND_MS = 60 * 1000, TRUST_MS = 1000 };
 
 struct watcher {
     struct tg_front *front;
     struct tg_store store;
+    struct tg_bell *bell;    /* NULL: no Redis */
     bool opened;
     int64_t last;            /* the number seen last */
     int64_t blind_since_ms;  /* 0: not */
@@ -53,8 +55,15 @@ static struct tg_message *make_message(void *context, struct tg_server_loop *loo
     return &told->message;
 }
 
+/* The cache first: what a loop has dropped it asks of the workers. */
 static void tell(struct watcher *watcher, struct tg_change_news news)
 {
+    struct tg_cache *cache = watcher->front->options.cache;
+
+    if (cache != NULL && news.drop_all)
+        tg_cache_forget(cache, news.last);
+    else if (cache != NULL)
+        tg_cache_news(cache, news.changes, news.count, news.last);
     tg_server_broadcast(watcher->front->watch.server, make_message, &news);
 }
 
@@ -91,6 +100,12 @@ static int look(struct watcher *watcher)
     return 0;
 }
 
+static void trust_cache(struct watcher *watcher)
+{
+    if (watcher->front->options.cache != NULL)
+        tg_cache_trust(watcher->front->options.cache, tg_monotonic_ms() + TRUST_MS);
+}
+
 static void on_failure(struct watcher *watcher)
 {
     int64_t now = tg_monotonic_ms();
@@ -104,6 +119,8 @@ static void on_failure(struct watcher *watcher)
         watcher->dropped = true;
         tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
     }
+    if (!watcher->dropped && watcher->last != 0)
+        trust_cache(watcher);
     if (watcher->opened) { /* a new connection may see more */
         tg_store_close(&watcher->store);
         watcher->opened = false;
@@ -116,50 +133,58 @@ static void on_success(struct watcher *watcher)
         tg_log(TG_LOG_INFO, "changes-read-again", NULL);
     watcher->blind_since_ms = 0;
     watcher->dropped = false;
+    trust_cache(watcher);
 }
 
-/* false: the watch is to stop. */
-static bool pause_for(struct tg_watch *watch, int64_t ms)
+static bool is_over(int wake)
 {
-    struct timespec until;
-    bool go_on;
+    struct pollfd fd = {.fd = wake, .events = POLLIN};
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)(ms * 1000000);
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&watch->lock);
-    while (!watch->stop && pthread_cond_timedwait(&watch->wake, &watch->lock, &until) != ETIMEDOUT)
-        ;
-    go_on = !watch->stop;
-    pthread_mutex_unlock(&watch->lock);
-    return go_on;
+    return poll(&fd, 1, 0) > 0;
 }
 
-static void *run(void *front)
+static void pause_for(struct watcher *watcher, int64_t ms)
 {
+    struct pollfd fd = {.fd = watcher->front->watch.wake, .events = POLLIN};
+
+    if (watcher->bell != NULL)
+        tg_bell_wait(watcher->bell, fd.fd, ms);
+    else
+        poll(&fd, 1, (int)ms);
+}
+
+static void *run(void *context)
+{
+    struct tg_front *front = context;
     struct watcher watcher = {.front = front};
 
+    if (front->options.cache != NULL && tg_cache_space(front->options.cache) != NULL)
+        watcher.bell = tg_bell_new(tg_cache_space(front->options.cache));
     do {
         if (look(&watcher) < 0)
             on_failure(&watcher);
         else
             on_success(&watcher);
-    } while (pause_for(&watcher.front->watch, POLL_MS));
+        pause_for(&watcher, POLL_MS);
+    } while (!is_over(front->watch.wake));
     if (watcher.opened)
         tg_store_close(&watcher.store);
+    tg_bell_free(watcher.bell);
     return NULL;
 }
 
 int tg_front_watch_start(struct tg_front *front, struct tg_server *server)
 {
     struct tg_watch *watch = &front->watch;
+    int result;
 
     watch->server = server;
-    watch->stop = false;
-    pthread_mutex_init(&watch->lock, NULL);
-    pthread_cond_init(&watch->wake, NULL);
-    tg_try(tg_thread_start(&watch->thread, "changes", run, front));
+    if ((watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+        return tg_fail_errno("no descriptor for following changes");
+    if ((result = tg_thread_start(&watch->thread, "changes", run, front)) < 0) {
+        close(watch->wake);
+        return result;
+    }
     watch->runs = true;
     return 0;
 }
@@ -170,12 +195,8 @@ void tg_front_watch_stop(struct tg_front *front)
 
     if (!watch->runs)
         return;
-    pthread_mutex_lock(&watch->lock);
-    watch->stop = true;
-    pthread_cond_signal(&watch->wake);
-    pthread_mutex_unlock(&watch->lock);
+    eventfd_write(watch->wake, 1);
     pthread_join(watch->thread, NULL);
+    close(watch->wake);
     watch->runs = false;
-    pthread_cond_destroy(&watch->wake);
-    pthread_mutex_destroy(&watch->lock);
 }

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "store/doorbell.h"
 #include "store/grant.h"
 #include "store/instance.h"
 #include "store/session.h"
@@ -39,6 +40,8 @@ struct ran {
 struct tg_jobs {
     struct tg_jobs_options options;
     struct tg_store store;
+    struct tg_space *space;       /* NULL: no Redis */
+    struct tg_redis_link *link;
     int lock; /* -1: no lease */
     struct ran ran[tg_count(timers)];
 };
@@ -63,6 +66,15 @@ static int prune_changes(struct tg_jobs *jobs)
     return tg_change_prune(&jobs->store, tg_now_s());
 }
 
+static int fit_button(struct tg_jobs *jobs)
+{
+    if (jobs->options.redis == NULL || tg_try(tg_space_new(jobs->options.redis, &jobs->store, &jobs->space)) == TG_SPACE_NONE)
+        return 0;
+    jobs->link = tg_redis_link_new(jobs->space->redis);
+    tg_button_fit(&jobs->store, jobs->space, jobs->link);
+    return 0;
+}
+
 int tg_jobs_new(const struct tg_jobs_options *options, struct tg_jobs **out)
 {
     struct tg_jobs *jobs = tg_alloc(sizeof(*jobs));
@@ -70,11 +82,11 @@ int tg_jobs_new(const struct tg_jobs_options *options, struct tg_jobs **out)
     jobs->options = *options;
     jobs->lock = -1;
     int result = tg_store_open(options->state, &jobs->store);
-    if (result == 0) {
+    if (result == 0 && (result = fit_button(jobs)) == 0) {
         *out = jobs;
         return 0;
     }
-    free(jobs);
+    tg_jobs_free(jobs);
     if (result == TG_STORE_ABSENT)
         return tg_fail("there is no database in %s", options->state);
     return TG_FAILED; /* of another schema: tg_failure() names both */
@@ -85,6 +97,8 @@ void tg_jobs_free(struct tg_jobs *jobs)
     if (jobs == NULL)
         return;
     tg_store_close(&jobs->store);
+    tg_redis_link_free(jobs->link);
+    tg_space_free(jobs->space);
     if (jobs->lock >= 0)
         close(jobs->lock);
     free(jobs);

@@ -7,10 +7,11 @@
 #ifndef TG_JOBS_JOBS_H
 #define TG_JOBS_JOBS_H
 
-#include "store/store.h"
+#include "store/redis_conf.h"
 
 struct tg_jobs_options {
     const char *state;             /* directory */
+    const struct tg_redis_conf *redis; /* its doorbell is rung for what jobs change; NULL: none */
     int64_t session_idle_s;        /* provider sessions that were not used for longer are forgotten */
 };
 

@@ -17,12 +17,15 @@ const struct tg_key tg_redis_keys[] = {
     {NULL},
 };
 
-const char *tg_redis_conf_unfit(const struct tg_redis_conf *conf)
+const char *tg_redis_address_unfit(const struct tg_address *address)
 {
-    const char *prefix = conf->prefix;
+    if (address->text != NULL && address->path == NULL && address->host == NULL)
+        return "a Redis is at one address, as in 127.0.0.1:6379";
+    return NULL;
+}
 
-    if (conf->address.text != NULL && conf->address.path == NULL && conf->address.host == NULL)
-        return "the address of a Redis needs a host, as in 127.0.0.1:6379";
+const char *tg_redis_prefix_unfit(const char *prefix)
+{
     if (prefix == NULL || *prefix == '\0' || strlen(prefix) > PREFIX_MAX)
         return "the prefix has from 1 to 32 characters";
     for (; *prefix != '\0'; prefix++) {

@@ -19,8 +19,9 @@ struct tg_redis_conf {
 
 extern const struct tg_key tg_redis_keys[];
 
-/* What is wrong with the prefix or the address, for the administrator; NULL: nothing. */
-const char *tg_redis_conf_unfit(const struct tg_redis_conf *conf);
+/* What is wrong with a value, for the administrator; NULL: nothing. */
+const char *tg_redis_address_unfit(const struct tg_address *address);
+const char *tg_redis_prefix_unfit(const char *prefix);
 
 /* Immutable; any thread. */
 struct tg_space {
