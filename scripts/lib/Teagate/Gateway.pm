@@ -8,7 +8,7 @@ use File::Path qw(make_path);
 use JSON::PP;
 use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until spew ids_of);
 
-# binary, dir, user, git_host, auth_host, port, backchannel, admin_port, gitea (Teagate::GiteaServer)
+# binary, dir, user, redis (path of a socket, or undef), git_host, auth_host, port, backchannel, admin_port, gitea (Teagate::GiteaServer)
 sub new {
     my ($class, %options) = @_;
     my $self = bless {%options}, $class;
@@ -31,6 +31,7 @@ sub prepare {
 sub write_config {
     my ($self) = @_;
     my $user = $self->{user} ? "user: $self->{user}\n" : '';
+    my $redis = $self->{redis} ? "redis:\n  address: unix:$self->{redis}\n" : '';
     my $port = $self->{port};
     my $listen = join ', ', map { "\"$_:$port\"" } '127.0.0.1', ($self->{has_ipv6} ? '[::1]' : ());
     my $http = $self->{http_port} ? "\n  http: [\"127.0.0.1:$self->{http_port}\"]" : '';
@@ -58,7 +59,7 @@ subscription:
   grace: 7d
   retention: 90d
   renew-url: https://$self->{auth_host}/renew
-gitea:
+${redis}gitea:
   - host: $self->{git_host}
     upstream: unix:$self->{gitea}{socket}
     admin-token-file: $self->{gitea}{token_file}

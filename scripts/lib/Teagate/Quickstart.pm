@@ -17,6 +17,7 @@ use Teagate::Check;
 use Teagate::Demo;
 use Teagate::Gateway;
 use Teagate::GiteaServer;
+use Teagate::RedisServer;
 use Teagate::Shell qw(fail say_step run capture free_port slurp spew ids_of reachable_by wait_until is_alive);
 
 use constant { GATEWAY_USER => 'teagate-demo', GITEA_USER => 'gitea-demo' };
@@ -158,9 +159,11 @@ sub start_all {
     my $git_host = "localhost:$settings->{port}";
     my $gitea = $self->{gitea_server} = Teagate::GiteaServer->new(dir => "$self->{data}/gitea", user => $users{gitea},
         binary => $self->{gitea_binary}, root_url => "https://$git_host/");
+    my $redis = $self->{redis} = $self->start_redis($users{gateway});
     my $gateway = $self->{gateway} = Teagate::Gateway->new(binary => $self->{teagate}, dir => "$self->{data}/teagate",
         user => $users{gateway}, port => $settings->{port}, git_host => $git_host, auth_host => "auth.localhost:$settings->{port}",
-        backchannel => $settings->{backchannel}, admin_port => $settings->{admin}, gitea => $gitea, has_ipv6 => has_ipv6());
+        backchannel => $settings->{backchannel}, admin_port => $settings->{admin}, gitea => $gitea, has_ipv6 => has_ipv6(),
+        redis => $redis && $redis->{socket});
     $gitea->prepare;
     $gateway->prepare;
     $gateway->write_config;
@@ -182,6 +185,15 @@ sub start_all {
     $self->write_contract;
 }
 
+sub start_redis {
+    my ($self, $user) = @_;
+    return unless Teagate::RedisServer::locate();
+    my $redis = Teagate::RedisServer->new(dir => "$self->{data}/redis", user => $user);
+    $redis->prepare;
+    $redis->start;
+    return $redis;
+}
+
 # What tools outside need to know, also after a reload or a crash.
 sub write_contract {
     my ($self) = @_;
@@ -191,8 +203,8 @@ sub write_contract {
         git_url => "https://$gateway->{git_host}", auth_url => "https://$gateway->{auth_host}",
         ca_file => $self->{ca_file}, admin_url => "http://127.0.0.1:$settings->{admin}",
         metrics_url => "http://127.0.0.1:$settings->{admin}/metrics", log_file => $gateway->{access_log}, event_log_file => $gateway->{log},
-        config_file => $gateway->{config}, teagate => $self->{teagate}, redis => undef,
-        pids => { %{ $status->{pids} }, gitea => $gitea->{pid} },
+        config_file => $gateway->{config}, teagate => $self->{teagate}, redis => $self->{redis} && $self->{redis}{socket},
+        pids => { %{ $status->{pids} }, gitea => $gitea->{pid}, $self->{redis} && $self->{redis}{pid} ? (redis => $self->{redis}{pid}) : () },
         gitea => { kind => 'gitea', version => $self->{gitea_version}, binary => $gitea->{binary}, work_dir => $gitea->{dir},
             config => $gitea->{config}, admin_login => $gitea->{admin_login}, admin_token_file => $gitea->{token_file} },
         accounts => $self->{demo}->accounts,
@@ -227,8 +239,18 @@ sub stay {
         fail "Gitea stopped by itself; its log $self->{gitea_server}{log} ends with:\n" . $self->{gitea_server}->log_tail
             unless is_alive($self->{gitea_server}{pid});
         fail "teagate stopped by itself:\n" . $self->{gateway}->log_tail unless is_alive($self->{gateway}{pid});
+        $self->watch_redis;
         eval { $self->write_contract; 1 } or last;
     }
+}
+
+# Without its Redis everything goes on.
+sub watch_redis {
+    my ($self) = @_;
+    my $redis = $self->{redis};
+    return if !$redis || !$redis->{pid} || is_alive($redis->{pid});
+    undef $redis->{pid};
+    say_step('Redis has stopped; the gateway goes on without it');
 }
 
 sub stop_all {
@@ -236,6 +258,7 @@ sub stop_all {
     unlink "$self->{state}/quickstart.json" if $self->{state};
     $self->{gateway}->stop_server if $self->{gateway};
     $self->{gitea_server}->stop_server if $self->{gitea_server};
+    $self->{redis}->stop_server if $self->{redis};
     return unless $self->{temporary};
     remove_tree($self->{data}) if $self->{data} && $self->{data} ne $self->{state};
     remove_tree($self->{temporary});
