@@ -178,7 +178,10 @@ static void on_hold(h2o_req_t *req, h2o_body_event_t event)
 
 void patchd_hold(h2o_req_t *req)
 {
-    h2o_body_open(req, UINT64_MAX, on_hold, NULL);
+    if (req->body == NULL)
+        patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("0")));
+    else
+        h2o_body_open(req, UINT64_MAX, on_hold, NULL);
 }
 
 static void on_early(h2o_req_t *req, h2o_body_event_t event)
@@ -191,7 +194,10 @@ static void on_early(h2o_req_t *req, h2o_body_event_t event)
 
 void patchd_early(h2o_req_t *req)
 {
-    h2o_body_open(req, UINT64_MAX, on_early, NULL);
+    if (req->body == NULL)
+        patchd_answer(req, 409, h2o_iovec_init(H2O_STRLIT("early")));
+    else
+        h2o_body_open(req, UINT64_MAX, on_early, NULL);
 }
 
 static void on_buffered(h2o_req_t *req, h2o_body_event_t event)
