@@ -80,6 +80,11 @@ int tg_account_find(struct tg_store *store, const char *id, struct tg_account *o
     return find(store, "SELECT " COLUMNS " FROM account WHERE id = $1", id, out);
 }
 
+int tg_account_find_sub(struct tg_store *store, const char *sub, struct tg_account *out)
+{
+    return find(store, "SELECT " COLUMNS " FROM account WHERE sub = $1", sub, out);
+}
+
 /* No login has an "@", every address has one: nobody's login is another's address. */
 int tg_account_find_login(struct tg_store *store, struct tg_text login_or_email, struct tg_account *out)
 {

@@ -34,6 +34,7 @@ enum { TG_ACCOUNT_UNKNOWN = 1, TG_ACCOUNT_TAKEN = 2 };
 /* Fills id, sub and created_s. TAKEN: login or email is somebody's already. */
 int tg_account_add(struct tg_store *store, struct tg_account *account);
 int tg_account_find(struct tg_store *store, const char *id, struct tg_account *out);
+int tg_account_find_sub(struct tg_store *store, const char *sub, struct tg_account *out);
 int tg_account_find_login(struct tg_store *store, struct tg_text login_or_email, struct tg_account *out);
 /* A new password: raises the epoch unless keep_sessions. */
 int tg_account_set_password(struct tg_store *store, const char *id, const char *hash, bool keep_sessions);

@@ -1,5 +1,6 @@
 #include "store/instance.h"
 #include "base/clock.h"
+#include "store/flag.h"
 #include "store/record.h"
 
 int tg_instance_find(struct tg_store *store, const char *host, struct tg_instance *out)
@@ -89,6 +90,38 @@ int tg_member_put(struct tg_store *store, const char *host, const char *account,
     if (tg_try(tg_member_user(store, host, account, &known)) == 0 && known == gitea_user)
         return 0;
     return map(store, host, account, gitea_user);
+}
+
+int tg_member_forget(struct tg_store *store, const char *host, const char *account)
+{
+    TG_TRANSACTION *transaction = store->truth;
+    const struct tg_value values[] = {TG_CSTR(host), TG_CSTR(account)};
+    int64_t changed = 0;
+
+    tg_try(tg_db_begin_write(transaction));
+    tg_try(tg_db_run(store->truth, "DELETE FROM member WHERE host = $1 AND account = $2", values, 2, &changed));
+    if (changed == 0)
+        return TG_MEMBER_UNKNOWN;
+    tg_try(tg_flag_forget(store, host, account));
+    tg_try(tg_change_add(store, TG_CHANGE_ACCOUNT, account));
+    return tg_db_commit(transaction);
+}
+
+int tg_member_list(struct tg_store *store, const char *host, const char *after, struct tg_member_page *out)
+{
+    TG_ROWS *rows = NULL;
+
+    out->count = 0;
+    tg_try(tg_db_query(store->truth,
+                       "SELECT account, gitea_user FROM member WHERE host = $1 AND account > $2 ORDER BY account LIMIT $3",
+                       TG_VALUES(TG_CSTR(host), TG_CSTR(after), TG_INT(tg_count(out->members))), &rows));
+    while (out->count < tg_count(out->members) && tg_try(tg_rows_next(rows)) == 0) {
+        struct tg_member *member = &out->members[out->count++];
+
+        TG_FIELD(rows, 0, member->account);
+        member->gitea_user = tg_row_int(rows, 1);
+    }
+    return 0;
 }
 
 int tg_credential_put(struct tg_store *store, const char *host, const uint8_t digest[TG_DIGEST], int64_t gitea_user)

@@ -28,6 +28,17 @@ enum { TG_MEMBER_UNKNOWN = 1 };
 int tg_member_put(struct tg_store *store, const char *host, const char *account, int64_t gitea_user);
 int tg_member_user(struct tg_store *store, const char *host, const char *account, int64_t *gitea_user);
 int tg_member_account(struct tg_store *store, const char *host, int64_t gitea_user, char account[TG_ID]);
+/* The account has no user there any more: forgets the mapping and its flag, and lifts the hold that came with a foreign one. */
+int tg_member_forget(struct tg_store *store, const char *host, const char *account);
+/* Those of an instance behind an account's id ("": from the beginning), in order of the id. */
+struct tg_member_page {
+    struct tg_member {
+        char account[TG_ID];
+        int64_t gitea_user;
+    } members[128];
+    size_t count;
+};
+int tg_member_list(struct tg_store *store, const char *host, const char *after, struct tg_member_page *out);
 
 /* Digest of a credential (token or Basic password slot) -> Gitea user id, as Gitea answered. */
 enum { TG_CREDENTIAL_UNKNOWN = 1 };

@@ -42,6 +42,15 @@ static const char truth_1[] =
     "CREATE TABLE member ("
     " host TEXT NOT NULL REFERENCES instance (host), account TEXT NOT NULL REFERENCES account (id), gitea_user BIGINT NOT NULL,"
     " PRIMARY KEY (host, account), UNIQUE (host, gitea_user));"
+    "CREATE TABLE flag (" /* Gitea's prohibit_login: flag.h */
+    " host TEXT NOT NULL REFERENCES instance (host), account TEXT NOT NULL REFERENCES account (id),"
+    " desired BIGINT NOT NULL CHECK (desired IN (0, 1)), observed BIGINT NOT NULL CHECK (observed IN (0, 1)),"
+    " origin BIGINT NOT NULL CHECK (origin IN (0, 1, 2)), judge_s BIGINT NOT NULL, due_ms BIGINT NOT NULL,"
+    " doubt_s BIGINT NOT NULL, tries BIGINT NOT NULL, error TEXT NOT NULL, version BIGINT NOT NULL,"
+    " PRIMARY KEY (host, account));"
+    "CREATE INDEX flag_account ON flag (account);"
+    "CREATE INDEX flag_judge ON flag (host, judge_s);"
+    "CREATE INDEX flag_due ON flag (host, desired, due_ms) WHERE due_ms > 0;"
 
     "CREATE TABLE signing_key ("
     " kid TEXT NOT NULL PRIMARY KEY, state BIGINT NOT NULL CHECK (state IN (0, 1, 2)), created_s BIGINT NOT NULL,"
