@@ -100,6 +100,18 @@ static enum verdict name_refusal(const struct tg_standing *standing)
     return standing->phase == TG_PHASE_NONE ? REFUSE_NONE : REFUSE_EXPIRED;
 }
 
+static bool is_for_operators(const struct tg_visit *visit)
+{
+    return visit->door == TG_DOOR_OPERATOR || visit->door == TG_DOOR_OPERATOR_API;
+}
+
+/* Operators are accounts of ours; Gitea's own administrators are not among them. */
+static enum tg_step_answer refuse_stranger(struct tg_visit *visit)
+{
+    decide(visit, FORBIDDEN);
+    return tg_refuse(visit, TG_ERROR_FORBIDDEN, "not-an-operator");
+}
+
 static enum tg_step_answer judge(struct tg_visit *visit)
 {
     const struct tg_facts *facts = visit->identity.facts;
@@ -109,10 +121,8 @@ static enum tg_step_answer judge(struct tg_visit *visit)
 
     if (facts->is_operator)
         return TG_STEP_NEXT;
-    if (visit->door == TG_DOOR_OPERATOR || visit->door == TG_DOOR_OPERATOR_API) {
-        decide(visit, FORBIDDEN);
-        return tg_refuse(visit, TG_ERROR_FORBIDDEN, "not-an-operator");
-    }
+    if (is_for_operators(visit))
+        return refuse_stranger(visit);
     tg_standing(facts, tg_front_of(visit)->front->options.rules, tg_now_s(), &standing);
     ruling = tg_rule(visit->door, unsafe, standing.level);
     if (ruling == TG_RULING_REFUSE) {
@@ -137,6 +147,8 @@ static enum tg_step_answer refuse_unmanaged(struct tg_visit *visit)
 {
     enum { REFUSE };
 
+    if (is_for_operators(visit))
+        return refuse_stranger(visit);
     if (tg_front_host_of(visit)->conf->unmanaged != REFUSE)
         return TG_STEP_NEXT;
     decide(visit, UNMANAGED);

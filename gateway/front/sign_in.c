@@ -9,6 +9,7 @@
 #include "http/cookie.h"
 #include "store/grant.h"
 #include "store/instance.h"
+#include "store/session.h"
 #include "store/subscription.h"
 #include "store/worker.h"
 
@@ -118,9 +119,9 @@ struct tg_sign_in {
     struct tg_exchange *exchange;    /* NULL: gone. The loop's */
     struct tg_loop *loop;
     char host[256];
-    char code[128];
+    char code[128];                  /* "": the way out */
     int64_t began_ms;
-    struct tg_gateway_cookie cookie; /* what will be sealed */
+    struct tg_gateway_cookie cookie; /* what will be sealed; on the way out, what was presented */
 };
 
 static void set_cookie(struct tg_exchange *exchange, const struct tg_gateway_cookie *cookie)
@@ -138,6 +139,7 @@ static int look_at_code(struct tg_sign_in *sign_in, struct tg_worker *worker)
     struct tg_store *store;
     struct tg_grant grant;
     struct tg_client client;
+    struct tg_session session;
     struct tg_facts facts;
 
     tg_try(tg_worker_store(worker, &store));
@@ -149,19 +151,32 @@ static int look_at_code(struct tg_sign_in *sign_in, struct tg_worker *worker)
         return 0;
     if (tg_try(tg_facts_read(store, grant.account, &facts)) > 0 || facts.locked)
         return 0;
+    if (tg_try(tg_session_find_digest(store, grant.session, &session)) > 0) /* ended since it gave this code */
+        return 0;
     sign_in->cookie.state = TG_GATEWAY_SIGNED_IN;
-    sign_in->cookie.epoch = facts.session_epoch;
+    sign_in->cookie.epoch = session.epoch;
     memcpy(sign_in->cookie.account, grant.account, sizeof(sign_in->cookie.account));
     memcpy(sign_in->cookie.provider_session, grant.session, sizeof(sign_in->cookie.provider_session));
+    return 0;
+}
+
+/* On a worker. Who signs out of Gitea is asked for the password when he comes back. */
+static int end_session(struct tg_sign_in *sign_in, struct tg_worker *worker)
+{
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    tg_try(tg_session_end(store, sign_in->cookie.provider_session));
     return 0;
 }
 
 static void work(struct tg_job *job, void *worker)
 {
     struct tg_sign_in *sign_in = H2O_STRUCT_FROM_MEMBER(struct tg_sign_in, job, job);
+    bool is_out = sign_in->code[0] == '\0';
 
-    if (look_at_code(sign_in, worker) < 0)
-        tg_log(TG_LOG_ERROR, "sign-in-unknown", "instance", sign_in->host, "why", tg_failure(), NULL);
+    if ((is_out ? end_session(sign_in, worker) : look_at_code(sign_in, worker)) < 0)
+        tg_log(TG_LOG_ERROR, is_out ? "sign-out-incomplete" : "sign-in-unknown", "instance", sign_in->host, "why", tg_failure(), NULL);
 }
 
 static void finish(struct tg_job *job)
@@ -178,7 +193,8 @@ static void on_known(struct tg_message *message)
 
     if (exchange != NULL) {
         exchange->sign_in = NULL;
-        set_cookie(exchange, &sign_in->cookie);
+        if (sign_in->code[0] != '\0')
+            set_cookie(exchange, &sign_in->cookie);
         if (sign_in->cookie.state != TG_GATEWAY_SIGNED_IN)
             exchange->visit->refusal = "sign-in-unproven";
     }
@@ -187,13 +203,14 @@ static void on_known(struct tg_message *message)
         tg_exchange_unpark(exchange);
 }
 
+/* code empty: the way out */
 static bool ask(struct tg_exchange *exchange, const struct tg_gateway_cookie *cookie, struct tg_text code)
 {
     struct tg_visit *visit = exchange->visit;
     const struct tg_pools *pools = exchange->upstream->part->front->options.pools;
     struct tg_sign_in *sign_in;
 
-    if (code.len == 0 || code.len >= sizeof(sign_in->code) || strlen(visit->host->authority) >= sizeof(sign_in->host))
+    if (code.len >= sizeof(sign_in->code) || strlen(visit->host->authority) >= sizeof(sign_in->host))
         return false;
     sign_in = tg_alloc(sizeof(*sign_in));
     sign_in->job = (struct tg_job){.work = work, .finish = finish};
@@ -203,7 +220,8 @@ static bool ask(struct tg_exchange *exchange, const struct tg_gateway_cookie *co
     sign_in->began_ms = exchange->began_wall_ms;
     sign_in->cookie = *cookie;
     memcpy(sign_in->host, visit->host->authority, strlen(visit->host->authority) + 1);
-    memcpy(sign_in->code, code.base, code.len);
+    if (code.len != 0)
+        memcpy(sign_in->code, code.base, code.len);
     if (pools->of[TG_POOL_COLD] == NULL || tg_pool_submit(pools->of[TG_POOL_COLD], &sign_in->job) != 0) {
         free(sign_in);
         return false;
@@ -253,6 +271,25 @@ static bool take_session(const struct tg_response_head *answer, struct tg_gatewa
     return true;
 }
 
+/* Gitea has ended its session: our cookie goes, and the provider session that it names. Waits for that, so that the next click finds
+   it done. */
+static bool park_sign_out(struct tg_exchange *exchange)
+{
+    const struct tg_gateway_cookie *cookie = tg_gateway_cookie_of(exchange->visit);
+    int status = exchange->answer.status;
+
+    if (status != 200 && status != 303)
+        return false;
+    exchange->set_cookie = tg_gateway_cookie_deletion();
+    if (cookie == NULL || cookie->state != TG_GATEWAY_SIGNED_IN || !tg_text_is(tg_text_of(exchange->visit->req->method), "POST"))
+        return false;
+    if (ask(exchange, cookie, TG_TEXT("")))
+        return true;
+    tg_log(TG_LOG_ERROR, "sign-out-incomplete", "instance", exchange->visit->host->authority, "why", "too much is under way",
+           "do", "see the pool cold in teagate status", NULL);
+    return false;
+}
+
 bool tg_sign_in_park(struct tg_exchange *exchange)
 {
     const struct tg_response_head *answer = &exchange->answer;
@@ -261,9 +298,7 @@ bool tg_sign_in_park(struct tg_exchange *exchange)
 
     switch (exchange->visit->door) {
     case TG_DOOR_LOGOUT:
-        if (answer->status == 200 || answer->status == 303)
-            exchange->set_cookie = tg_gateway_cookie_deletion();
-        return false;
+        return park_sign_out(exchange);
     case TG_DOOR_LOGIN_START:
     case TG_DOOR_LOGIN_CALLBACK:
         if (!take_session(answer, &cookie))
@@ -272,9 +307,12 @@ bool tg_sign_in_park(struct tg_exchange *exchange)
     default:
         return false;
     }
-    if (exchange->visit->door == TG_DOOR_LOGIN_CALLBACK && answer->status == 303 && !is_pending(answer->location) &&
-        ask(exchange, &cookie, tg_query_value(exchange->visit->path.query, "code", &count)))
-        return true;
+    if (exchange->visit->door == TG_DOOR_LOGIN_CALLBACK && answer->status == 303 && !is_pending(answer->location)) {
+        struct tg_text code = tg_query_value(exchange->visit->path.query, "code", &count);
+
+        if (code.len != 0 && ask(exchange, &cookie, code))
+            return true;
+    }
     set_cookie(exchange, &cookie);
     return false;
 }

@@ -3,7 +3,8 @@
  *
  * Gitea redeems a code wherever it finds one, also on the start path, and reads odd queries in its own way. So the queries are exact, or
  * Gitea never sees them. The account of a session is that of exactly the code in this callback, if Gitea redeemed it at our token
- * endpoint while this callback was in flight; otherwise the session stays in state login, which is as good as anonymous.
+ * endpoint while this callback was in flight, and the provider session that gave it has not ended; otherwise the session stays in state
+ * login, which is as good as anonymous. Signing out of Gitea ends that provider session, too.
  */
 #ifndef TG_FRONT_SIGN_IN_H
 #define TG_FRONT_SIGN_IN_H

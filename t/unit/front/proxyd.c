@@ -15,6 +15,7 @@
 #include "http/error_page.h"
 #include "http/reply.h"
 #include "store/grant.h"
+#include "store/session.h"
 #include "store/instance.h"
 #include "store/subscription.h"
 #include "store/worker.h"
@@ -94,12 +95,15 @@ static int make_code(char *text)
 {
     const char *code = strtok(text, ":");
     struct tg_grant grant = {.expires_s = tg_now_s() + 60}, taken;
+    struct tg_session session = {.last_used_s = tg_now_s()};
     struct tg_client client;
 
     tg_try(tg_client_find_instance(&store, host.authority, &client));
     memcpy(grant.client, client.id, sizeof(grant.client));
     memcpy(grant.account, accounts[0].account.id, sizeof(grant.account));
     snprintf(grant.redirect_uri, sizeof(grant.redirect_uri), "https://x/");
+    tg_try(tg_session_add(&store, tg_text(code), &session));
+    memcpy(grant.session, session.digest, sizeof(grant.session));
     tg_try(tg_grant_add(&store, tg_text(code), &grant));
     if (strtok(NULL, ":") == NULL)
         return 0;
