@@ -41,8 +41,8 @@ extern const struct tg_endpoint tg_account_endpoints[];
 int tg_account_session(const void *context, struct tg_call *call, struct tg_account *account, struct tg_session *session);
 
 /* Whether a session counts, as far as its own row and its account's tell. */
-bool tg_account_session_holds(const struct tg_session *session, const struct tg_account *account, const struct tg_account_conf *conf,
-                              int64_t now_s);
+bool tg_account_session_holds(const struct tg_session *session, const struct tg_account *account,
+                              const struct tg_account_conf *conf, int64_t now_s);
 
 /* The provider's session cookie. */
 #define TG_SESSION_COOKIE "__Host-tg-session"

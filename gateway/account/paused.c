@@ -1,7 +1,8 @@
 /*
  * paused.c - the page of who has to wait before a password is looked at again
  *
- * It says the same whether or not there is such an account, so its times are those of the operator's zone, never of the account's.
+ * It says the same whether or not there is such an account, so its times are those of the operator's zone, never of the
+ * account's.
  */
 #include <inttypes.h>
 #include "account/pages.h"
@@ -16,8 +17,8 @@ struct paused_values {
 #define SLOT(name) {#name, offsetof(struct paused_values, name)}
 
 static const struct tg_slot paused_slots[] = {
-    SLOT(login), SLOT(network), SLOT(address), SLOT(wait), SLOT(again), SLOT(until), SLOT(until_iso), SLOT(since), SLOT(since_iso),
-    SLOT(back_url), SLOT(reference), {NULL},
+    SLOT(login), SLOT(network), SLOT(address), SLOT(wait), SLOT(again), SLOT(until), SLOT(until_iso), SLOT(since),
+    SLOT(since_iso), SLOT(back_url), SLOT(reference), {NULL},
 };
 const struct tg_page tg_page_sign_in_throttled = {"sign-in-throttled", paused_slots};
 

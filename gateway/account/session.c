@@ -15,8 +15,8 @@ struct tg_text tg_account_cookie(const struct tg_call *call)
     return id.len == COOKIE_LEN ? id : (struct tg_text){NULL, 0};
 }
 
-bool tg_account_session_holds(const struct tg_session *session, const struct tg_account *account, const struct tg_account_conf *conf,
-                              int64_t now_s)
+bool tg_account_session_holds(const struct tg_session *session, const struct tg_account *account,
+                              const struct tg_account_conf *conf, int64_t now_s)
 {
     if (account->locked || session->epoch < account->session_epoch)
         return false;

@@ -45,8 +45,11 @@ static int show_signed_out(struct tg_call *call)
     const char *const *origins = tg_pages_of(call)->options.client_origins;
     struct signed_out_values values = {0};
 
-    if (origins != NULL && origins[0] != NULL)
+    if (origins != NULL && origins[0] != NULL) {
         values.client_url = tg_text(origins[0]);
+        if (origins[1] == NULL) /* there is only this one that it may be */
+            values.client = tg_account_host_of(origins[0]);
+    }
     return tg_account_show(call, 200, &tg_page_signed_out, &values);
 }
 

@@ -269,8 +269,8 @@ static int set_operator(struct tg_run *run, const void *values)
     else if (status == TG_EXIT_DONE && yes)
         printf("%s is an operator now; Gitea makes it an administrator when it signs in next\n", account.login);
     else if (status == TG_EXIT_DONE)
-        printf("%s is no operator any more and signed out everywhere; Gitea takes its administrator's rights away when it signs in next,"
-               " or in Gitea's user administration now\n", account.login);
+        printf("%s is no operator any more and signed out everywhere; Gitea takes its administrator's rights away when it signs in"
+               " next: until then its access tokens have them, so end them in Gitea's user administration now\n", account.login);
     return status;
 }
 

@@ -15,7 +15,8 @@ static json_t *session_json(const struct tg_session *session)
     tg_time_iso(session->auth_time_s, authenticated);
     tg_time_iso(session->last_used_s, used);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", session->digest, "created_at", created, "authenticated_at",
-                     authenticated, "last_used_at", used, "amr", session->amr, "address", session->address, "agent", session->agent);
+                     authenticated, "last_used_at", used, "amr", session->amr, "address", session->address, "agent",
+                     session->agent);
 }
 
 static void print_session(const struct tg_session *session)

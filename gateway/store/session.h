@@ -35,8 +35,8 @@ int tg_session_prune(struct tg_store *store, int64_t older_than_s, int limit);
 int tg_session_list(struct tg_store *store, const char *account, struct tg_session *out, size_t capacity, size_t *count);
 
 /*
- * Forgets all sessions of an account, and with them the codes and tokens they gave out. Raise the account's epoch first: that is what
- * ends them, here and at the gateway, also those that begin while this runs.
+ * Forgets all sessions of an account, and with them the codes and tokens they gave out. Raise the account's epoch first: that is
+ * what ends them, here and at the gateway, also those that begin while this runs.
  */
 int tg_session_end_all(struct tg_store *store, const char *account);
 

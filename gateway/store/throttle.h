@@ -1,12 +1,13 @@
 /*
  * throttle.h - how often a password may be tried
  *
- * Tries are counted for a name from one network (its IPv4 address, or its IPv6 /64), and for a network. Five wrong ones are free; from
- * the sixth on, that name is paused for that network: 1 s, and twice as long each time, up to 5 min. A network has a hundred wrong ones a
- * minute. A name is never paused for everybody, so nobody can lock somebody else out. After an hour without a try the name begins anew.
+ * Tries are counted for a name from one network (its IPv4 address, or its IPv6 /64), and for a network. Five wrong ones are free;
+ * from the sixth on, that name is paused for that network: 1 s, and twice as long each time, up to 5 min. A network has a hundred
+ * wrong ones a minute. A name is never paused for everybody, so nobody can lock somebody else out. After an hour without a try
+ * the name begins anew.
  *
- * A try is counted before its password is looked at, so that many at once are no way around this, and taken back when it was right.
- * Counters survive a restart; what is lost with them is only how far somebody has got. Blocking; worker threads only.
+ * A try is counted before its password is looked at, so that many at once are no way around this, and taken back when it was
+ * right. Counters survive a restart; what is lost with them is only how far somebody has got. Blocking; worker threads only.
  */
 #ifndef TG_STORE_THROTTLE_H
 #define TG_STORE_THROTTLE_H
