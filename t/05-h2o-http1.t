@@ -120,6 +120,7 @@ subtest "a refusal survives the client's unread bytes" => sub {
         is($answer->{status}, 403, "after $bytes bytes");
         is($answer->{body}, 'refused');
         like($answer->{head}, qr/connection: close/i, 'and the connection will be closed');
+        is(sysread($socket, my $more, 1), 0, 'and is closed, not reset');
     }
     for my $n (1 .. 5) {
         my $socket = http1($server->{h1});
