@@ -8,7 +8,6 @@
 #include "account/pages.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "base/zone.h"
 
 struct paused_values {
     struct tg_text login, network, address, wait, again, until, until_iso, since, since_iso, back_url, reference;
@@ -22,18 +21,6 @@ static const struct tg_slot paused_slots[] = {
 };
 const struct tg_page tg_page_sign_in_throttled = {"sign-in-throttled", paused_slots};
 
-/* "07:36:09": a pause may be over before its minute is. */
-static const char *clock_words(struct tg_arena *arena, int64_t when_s, const char *zone_name)
-{
-    const struct tg_zone *zone = zone_name != NULL ? tg_zone_find(zone_name) : NULL;
-    struct tg_zone_offset there = {0, "UTC"};
-
-    if (zone != NULL)
-        tg_zone_offset(zone, when_s, &there);
-    int day_s = (int)((when_s + there.seconds) % 86400);
-    return tg_arena_format(arena, "%02d:%02d:%02d", day_s / 3600, day_s / 60 % 60, day_s % 60);
-}
-
 static const char *wait_words(struct tg_arena *arena, int64_t wait_s)
 {
     int64_t minutes = (wait_s + 59) / 60;
@@ -43,14 +30,24 @@ static const char *wait_words(struct tg_arena *arena, int64_t wait_s)
     return tg_arena_format(arena, "%" PRId64 " minutes", minutes);
 }
 
+/* "23 November 2026, 07:36:09 CET": with its seconds, since a pause may be over before its minute is. Zones are whole minutes
+   apart. */
 static void tell_time(struct tg_arena *arena, int64_t when_s, const char *zone, struct tg_text *words, struct tg_text *iso)
 {
     char text[TG_TIME_WORDS], machine[TG_TIME_ISO];
 
     tg_time_short(when_s, zone != NULL ? zone : "UTC", text);
     tg_time_iso(when_s, machine);
-    *words = tg_arena_text(arena, tg_text(text));
+    size_t minutes = strcspn(text, ":") + 3;
+    *words = tg_text(tg_arena_format(arena, "%.*s:%02d%s", (int)minutes, text, (int)(when_s % 60), text + minutes));
     *iso = tg_arena_text(arena, tg_text(machine));
+}
+
+/* What stands behind the date. */
+static struct tg_text time_of_day(struct tg_text words)
+{
+    (void)tg_text_cut(&words, ',');
+    return tg_text_trim(words);
 }
 
 static const char *back_to(struct tg_arena *arena, const char *next)
@@ -73,12 +70,12 @@ int tg_account_paused(struct tg_call *call, const struct tg_pause *pause, struct
         .network = pause->is_network ? TG_TEXT("yes") : (struct tg_text){NULL, 0},
         .address = call->address,
         .wait = tg_text(wait_words(&call->arena, wait_s)),
-        .again = tg_text(clock_words(&call->arena, until_s, zone)),
         .back_url = tg_text(back_to(&call->arena, next)),
         .reference = tg_text(call->id),
     };
 
     tell_time(&call->arena, until_s, zone, &values.until, &values.until_iso);
+    values.again = time_of_day(values.until);
     tell_time(&call->arena, pause->since_ms / 1000, zone, &values.since, &values.since_iso);
     tg_reply_header(&call->reply, TG_TEXT("retry-after"), tg_text(tg_arena_format(&call->arena, "%" PRId64, wait_s)));
     return tg_account_show(call, 429, &tg_page_sign_in_throttled, &values);

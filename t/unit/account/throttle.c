@@ -111,7 +111,7 @@ static void the_page_says_when_to_try_again(void **state)
     bool told = false;
     for (int64_t at_s = before_s + 1; at_s <= tg_now_s() + 2; at_s++) {
         tg_time_iso(at_s, iso);
-        const char *again = tg_arena_format(&call->arena, ">%.8s</time></h1>", iso + 11);
+        const char *again = tg_arena_format(&call->arena, ">%.8s UTC</time></h1>", iso + 11);
         told = told || (rig_body_has(call, iso) && rig_body_has(call, again));
     }
     assert_true(told);
