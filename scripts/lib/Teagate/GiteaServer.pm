@@ -4,6 +4,8 @@ package Teagate::GiteaServer;
 
 use strict;
 use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use JSON::PP;
 use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until slurp spew ids_of reachable_by);
@@ -20,6 +22,23 @@ sub locate {
         return $path;
     }
     return (grep { -f && -x _ } @NAMES_TO_TRY)[0];
+}
+
+# The stand-in for machines without a Gitea: a copy of nothing, with Gitea's command line and answers as far as we rely on them.
+sub stand_in { return abs_path(dirname(__FILE__) . '/../../../t/standin/gitea') }
+
+sub is_stand_in { return ($_[0] // '') eq stand_in() }
+
+# The program where the user (undef: we ourselves) can run it: itself, or a copy below DIR. The stand-in's modules go with it.
+sub place {
+    my ($binary, $dir, $user) = @_;
+    return $binary if !$user || reachable_by($user, $binary);
+    make_path($dir);
+    run('cp', $binary, "$dir/gitea.new");
+    run('cp', '-RT', dirname($binary) . '/standin', "$dir/standin") if is_stand_in($binary);
+    run('chmod', '-R', 'a+rX', $dir);
+    rename "$dir/gitea.new", "$dir/gitea" or fail "$dir/gitea: $!";
+    return "$dir/gitea";
 }
 
 sub version_of {
