@@ -85,6 +85,27 @@ static void a_line_that_is_silent_is_given_up(void **state)
     tg_bell_free(bell);
 }
 
+static void a_bell_that_hears_finds_out_for_all_that_redis_answers(void **state)
+{
+    struct rig *rig = with_redis(state);
+    struct tg_bell *bell = tg_bell_new(rig->here.space);
+    struct tg_redis_reply reply;
+    struct tg_breaker_stats stats;
+    int64_t start_ms = tg_monotonic_ms();
+
+    assert_int_equal(tg_bell_wait(bell, -1, 200), TG_BELL_RUNG);
+    for (int i = 0; i < 3; i++) /* of a worker */
+        assert_result(TG_REDIS_AWAY, tg_redis_call(rig->here.worker->link, TG_REDIS_COMMAND(TG_TEXT("NONSENSE")), &reply));
+    tg_redis_stats(rig->here.space->redis, &stats);
+    assert_true(stats.open);
+    while (stats.open && tg_monotonic_ms() - start_ms < 5000) {
+        tg_bell_wait(bell, -1, 100);
+        tg_redis_stats(rig->here.space->redis, &stats);
+    }
+    assert_false(stats.open);
+    tg_bell_free(bell);
+}
+
 static void a_descriptor_ends_the_wait(void **state)
 {
     struct rig *rig = with_redis(state);
@@ -110,6 +131,7 @@ int main(void)
         rig_test(a_worker_rings_too),
         rig_test(a_bell_hears_again_after_a_restart_and_says_so),
         rig_test(a_line_that_is_silent_is_given_up),
+        rig_test(a_bell_that_hears_finds_out_for_all_that_redis_answers),
         rig_test(a_descriptor_ends_the_wait),
     };
 
