@@ -205,24 +205,25 @@ sub h2_wait {
 
 subtest 'two servers share one listening socket' => sub {
     my $second = Teagate::Http->start(%sockets, %common);
-    my @workers = map { Load->new($_) } 2, 3, 5, 6, 8;
-    my ($before, $until) = (length read_file($server->{log}), time + 10);
-    sleep 0.2 until time > $until || -s $second->{log} && length read_file($server->{log}) > $before;
-    is(scalar(grep { ($_->result)[1] } @workers), 0, 'no request fails');
-    cmp_ok(length read_file($server->{log}), '>', $before, 'the first accepts');
-    cmp_ok(-s $second->{log}, '>', 0, 'the second, too');
+    for my $pair ([$server, $second], [$second, $server]) {
+        my ($halted, $awake) = @$pair;
+        $halted->tell('STOP');
+        my @clients = map { plain($back_port) } 1 .. 8; # the first wake those that cannot hear
+        is(scalar(grep { ask($_, '/hello') =~ /^hello $awake->{pid} /m } @clients), 8, 'each takes all while the other is halted');
+        $halted->tell('CONT');
+    }
     $second->stops_clean('one ends');
     like(curl(@trust, "https://localhost:$port/hello"), qr/^hello $server->{pid} /, 'and the other goes on') for 1 .. 5;
 };
 
 subtest 'a server that drains loses no request' => sub {
-    my $second = Teagate::Http->start(%sockets, %common);
-    my @workers = map { Load->new($_) } 1 .. 6;
+    my $own = listen_on('127.0.0.1');
+    my $old = Teagate::Http->start(https => [$own], %common);
+    my @workers = map { Load->new($_, $own->sockport) } 1 .. 6;
     sleep 1;
-    my $slow = secure($port);
-    $second->tell('TERM');
-    my $why = $second->ends(20);
-    is($why, '', 'it ends in order');
+    my $new = Teagate::Http->start(https => [$own], %common);
+    $old->tell('TERM');
+    is($old->ends(20), '', 'it ends in order');
     sleep 0.5;
     my ($done, $failed) = (0, 0);
     for my $worker (@workers) {
@@ -233,6 +234,8 @@ subtest 'a server that drains loses no request' => sub {
     }
     is($failed, 0, 'no request failed');
     cmp_ok($done, '>', 100, 'of many');
+    cmp_ok(-s $_->{log}, '>', 1000, 'each server has answered some') for $old, $new;
+    $new->stops_clean('the other ends, too');
 };
 
 subtest 'a drain ends at its deadline, with what is under way cut off' => sub {
@@ -396,7 +399,7 @@ sub DESTROY { my ($self) = @_; local ($?, $!); kill 'KILL', $self->{pid}; close 
 package Load;
 
 sub new {
-    my ($class, $number) = @_;
+    my ($class, $number, $to) = @_;
     pipe my $out, my $in or die;
     my $pid = fork // die;
     return bless { pid => $pid, out => $out }, $class if $pid;
@@ -404,7 +407,7 @@ sub new {
     $SIG{TERM} = sub { $stop = 1 };
     my ($good, $bad, $first, $client) = (0, 0, '');
     while (!$stop) {
-        my $why = $number % 3 == 0 ? by_curl() : by_socket(\$client, $number % 3 == 1);
+        my $why = $number % 3 == 0 ? by_curl($to) : by_socket(\$client, $to, $number % 3 == 1);
         last if $stop; # the signal has interrupted the request
         $why eq '' ? $good++ : $bad++;
         $first ||= $why;
@@ -414,14 +417,15 @@ sub new {
 }
 
 sub by_curl {
-    my $text = Teagate::Http::curl(@trust, "https://localhost:$port/wait/1", '-w', ' HTTP %{http_version}');
+    my ($to) = @_;
+    my $text = Teagate::Http::curl(@trust, "https://localhost:$to/wait/1", '-w', ' HTTP %{http_version}');
     return $text =~ /^hello.* HTTP 2$/s ? '' : "curl: $text";
 }
 
 # A client keeps its connection as long as the server does not close it with an answer.
 sub by_socket {
-    my ($client, $keeps) = @_;
-    $$client //= Teagate::Http::secure($port) // return "connect: $IO::Socket::SSL::SSL_ERROR";
+    my ($client, $to, $keeps) = @_;
+    $$client //= Teagate::Http::secure($to) // return "connect: $IO::Socket::SSL::SSL_ERROR";
     my $answer = Teagate::Http::ask($$client, '/hello');
     $$client = undef if !$keeps || $answer =~ /^connection: close/mi;
     return $answer =~ /^HTTP\/1\.1 200 / ? '' : "answer: '$answer'";
