@@ -67,6 +67,8 @@ static int begin(struct worker *worker, const struct tg_site_conf *conf)
     struct tg_jobs_options options = {
         .state = conf->state,
         .redis = &conf->redis,
+        .giteas = &conf->giteas,
+        .rules = &conf->subscription,
         .session_idle_s = conf->accounts.session_idle_s,
     };
 

@@ -31,9 +31,8 @@ static int read_admin_token(const struct tg_gitea_conf *conf, struct tg_string *
     return 0;
 }
 
-/* A call in the administrator's name. Our own faults (no token) are UNAVAILABLE too: to the caller Gitea cannot be asked. */
-static int call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_gitea_call *call,
-                         struct tg_arena *arena, struct tg_fetched *out)
+int tg_gitea_call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_gitea_call *call,
+                           struct tg_arena *arena, struct tg_fetched *out)
 {
     TG_STRING token = {0};
 
@@ -45,7 +44,7 @@ static int call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *c
     return 0;
 }
 
-static int unexpected(const struct tg_gitea_conf *conf, const char *what, const struct tg_fetched *answer)
+int tg_gitea_unexpected(const struct tg_gitea_conf *conf, const char *what, const struct tg_fetched *answer)
 {
     struct tg_text why = {answer->body.base, answer->body.len < 200 ? answer->body.len : 200};
 
@@ -67,8 +66,7 @@ static int read_text(const json_t *json, const char *name, char *out, size_t cap
     return 0;
 }
 
-/* The members that a verdict rests on must be there; the address is for messages only. */
-static int read_user(const json_t *json, struct tg_gitea_user *out)
+int tg_gitea_read_user(const json_t *json, struct tg_gitea_user *out)
 {
     *out = (struct tg_gitea_user){0};
     if (tg_json_int(json, "id", &out->id) != 0 || tg_json_int(json, "source_id", &out->source_id) != 0 ||
@@ -88,10 +86,10 @@ int tg_gitea_version(struct tg_worker *worker, const struct tg_gitea_conf *conf,
     struct tg_fetched answer = {0};
     TG_JSON *json = NULL;
 
-    int result = call_as_admin(worker, conf, &call, &arena, &answer);
+    int result = tg_gitea_call_as_admin(worker, conf, &call, &arena, &answer);
     if (result == 0 &&
         (answer.status != 200 || tg_json_parse(answer.body, &json) != 0 || read_text(json, "version", out, 64) != 0))
-        result = unexpected(conf, call.path, &answer);
+        result = tg_gitea_unexpected(conf, call.path, &answer);
     tg_arena_done(&arena);
     return result;
 }
@@ -107,7 +105,7 @@ static int pick_user(const struct tg_gitea_conf *conf, const json_t *users, cons
 
     json_array_foreach(users, index, each)
     {
-        if (read_user(each, &user) != 0) {
+        if (tg_gitea_read_user(each, &user) != 0) {
             tg_fail("Gitea %s lists a user in a form we do not know", conf->host);
             return TG_GITEA_UNAVAILABLE;
         }
@@ -125,7 +123,7 @@ static int pick_user(const struct tg_gitea_conf *conf, const json_t *users, cons
                 wanted->login_name);
     else
         tg_fail("Gitea %s does not filter users by source and login name: it is older than we support", conf->host);
-    return TG_GITEA_UNAVAILABLE;
+    return found > 1 ? TG_GITEA_AMBIGUOUS : TG_GITEA_UNAVAILABLE;
 }
 
 int tg_gitea_user_by_sub(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t source_id, const char *sub,
@@ -147,9 +145,9 @@ int tg_gitea_user_by_sub(struct tg_worker *worker, const struct tg_gitea_conf *c
     tg_url_encode(&path, tg_text(sub));
     call.path = path.base;
 
-    int result = call_as_admin(worker, conf, &call, &arena, &answer);
+    int result = tg_gitea_call_as_admin(worker, conf, &call, &arena, &answer);
     if (result == 0 && (answer.status != 200 || tg_json_parse(answer.body, &json) != 0 || !json_is_array(json)))
-        result = unexpected(conf, "/api/v1/admin/users", &answer);
+        result = tg_gitea_unexpected(conf, "/api/v1/admin/users", &answer);
     if (result == 0)
         result = pick_user(conf, json, &wanted, out);
     tg_arena_done(&arena);
@@ -163,8 +161,8 @@ static int read_created(const struct tg_gitea_conf *conf, const struct tg_gitea_
 
     if (answer->status == 409 || answer->status == 422)
         return TG_GITEA_TAKEN;
-    if (answer->status != 201 || tg_json_parse(answer->body, &json) != 0 || read_user(json, out) != 0)
-        return unexpected(conf, "POST /api/v1/admin/users", answer);
+    if (answer->status != 201 || tg_json_parse(answer->body, &json) != 0 || tg_gitea_read_user(json, out) != 0)
+        return tg_gitea_unexpected(conf, "POST /api/v1/admin/users", answer);
     if (out->source_id != user->source_id || strcmp(out->login_name, user->sub) != 0) {
         tg_fail("Gitea %s made user %s, but not for our source", conf->host, out->login);
         return TG_GITEA_UNAVAILABLE;
@@ -190,7 +188,7 @@ int tg_gitea_user_add(struct tg_worker *worker, const struct tg_gitea_conf *conf
     struct tg_gitea_call call = {
         .method = "POST", .path = "/api/v1/admin/users", .json = tg_string_text(&body), .timeout_ms = CREATE_DEADLINE_MS};
 
-    int result = call_as_admin(worker, conf, &call, &arena, &answer);
+    int result = tg_gitea_call_as_admin(worker, conf, &call, &arena, &answer);
     if (result == 0)
         result = read_created(conf, user, &answer, out);
     tg_arena_done(&arena);

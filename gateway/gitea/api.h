@@ -20,8 +20,8 @@ struct tg_gitea_user {
 };
 
 /* UNAVAILABLE: no usable answer (down, timeout, 5xx, our token refused): tg_failure() says which. UNKNOWN: 404. TAKEN: 409 or
-   422. */
-enum { TG_GITEA_UNKNOWN = 1, TG_GITEA_TAKEN = 2, TG_GITEA_UNAVAILABLE = 3 };
+   422. AMBIGUOUS: there are several, and none of them is told. */
+enum { TG_GITEA_UNKNOWN = 1, TG_GITEA_TAKEN = 2, TG_GITEA_UNAVAILABLE = 3, TG_GITEA_AMBIGUOUS = 4 };
 int tg_gitea_version(struct tg_worker *worker, const struct tg_gitea_conf *conf, char out[64]);
 int tg_gitea_user_by_sub(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t source_id, const char *sub,
                          struct tg_gitea_user *out);
@@ -31,6 +31,19 @@ struct tg_gitea_new_user {
 };
 int tg_gitea_user_add(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_new_user *user,
                       struct tg_gitea_user *out);
+
+/* All users, page by page from 1 on, in the order of their names; *count 0: there are no more. */
+enum { TG_GITEA_PAGE = 50 };
+int tg_gitea_user_page(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t page, struct tg_gitea_user out[TG_GITEA_PAGE],
+                       size_t *count);
+
+/*
+ * Sets or lifts prohibit_login of the user as it was just read. What else belongs to the call (login_name, source_id) is sent back as it
+ * was; never `active`, which every sign-in undoes. *out is the user as Gitea has it then. UNKNOWN: there is none of that name any more.
+ * UNAVAILABLE: it is not known whether it has taken effect.
+ */
+int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_user *user, bool prohibit,
+                           struct tg_gitea_user *out);
 
 /*
  * Whose credential is this? Asked with the caller's own: `Authorization: token X` at /login/oauth/userinfo, then /api/v1/user.

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "jobs/gitea_sync.h"
 #include "store/doorbell.h"
 #include "store/grant.h"
 #include "store/instance.h"
@@ -43,6 +44,8 @@ struct tg_jobs {
     struct tg_space *space;       /* NULL: no Redis */
     struct tg_redis_link *link;
     int lock; /* -1: no lease */
+    struct tg_gitea_sync **syncs; /* one for each Gitea, while the lease is held */
+    size_t sync_count;
     struct ran ran[tg_count(timers)];
 };
 
@@ -96,12 +99,35 @@ void tg_jobs_free(struct tg_jobs *jobs)
 {
     if (jobs == NULL)
         return;
+    for (size_t i = 0; i < jobs->sync_count; i++)
+        tg_gitea_sync_stop(jobs->syncs[i]);
+    free(jobs->syncs);
     tg_store_close(&jobs->store);
     tg_redis_link_free(jobs->link);
     tg_space_free(jobs->space);
     if (jobs->lock >= 0)
         close(jobs->lock);
     free(jobs);
+}
+
+static int start_syncs(struct tg_jobs *jobs)
+{
+    const struct tg_conf_list *giteas = jobs->options.giteas;
+
+    if (giteas == NULL)
+        return 0;
+    jobs->syncs = tg_alloc((giteas->count + 1) * sizeof(*jobs->syncs));
+    for (size_t i = 0; i < giteas->count; i++) {
+        struct tg_gitea_sync_options options = {
+            .state = jobs->options.state,
+            .space = jobs->space,
+            .conf = (const struct tg_gitea_conf *)giteas->items + i,
+            .rules = jobs->options.rules,
+        };
+        tg_try(tg_gitea_sync_start(&options, &jobs->syncs[i]));
+        jobs->sync_count++;
+    }
+    return 0;
 }
 
 int tg_jobs_lease(struct tg_jobs *jobs)
@@ -118,7 +144,7 @@ int tg_jobs_lease(struct tg_jobs *jobs)
         return errno == EWOULDBLOCK ? TG_JOBS_HELD : tg_fail_errno("cannot lock %s", path);
     jobs->lock = fd;
     fd = -1;
-    return 0;
+    return start_syncs(jobs);
 }
 
 static void run_timer(struct tg_jobs *jobs, const struct timer *timer, struct ran *ran)
@@ -150,7 +176,7 @@ int64_t tg_jobs_turn(struct tg_jobs *jobs)
 
 void tg_jobs_status(const struct tg_jobs *jobs, struct tg_string *out)
 {
-    TG_JSON *json = json_pack("{s:b, s:o}", "lease", jobs->lock >= 0, "timers", json_array());
+    TG_JSON *json = json_pack("{s:b, s:o, s:o}", "lease", jobs->lock >= 0, "timers", json_array(), "gitea", json_array());
     json_t *list = json_object_get(json, "timers");
 
     for (size_t i = 0; i < tg_count(timers); i++) {
@@ -164,5 +190,7 @@ void tg_jobs_status(const struct tg_jobs *jobs, struct tg_string *out)
             json_object_set_new(one, "last_at", json_string(when));
         json_array_append_new(list, one);
     }
+    for (size_t i = 0; i < jobs->sync_count; i++)
+        json_array_append_new(json_object_get(json, "gitea"), tg_gitea_sync_status(jobs->syncs[i]));
     tg_json_add(out, json);
 }

@@ -1,17 +1,21 @@
 /*
  * jobs.h - what the service does by itself, by the clock
  *
- * A table of timers, run one after the other on the caller's thread. Two processes of jobs never both run: the lease is a lock on
+ * A table of timers, run one after the other on the caller's thread, and a thread for each Gitea (gitea_sync.h), from when the lease is
+ * held. Two processes of jobs never both run: the lease is a lock on
  * STATE/jobs.lock, which goes with its process however that ends, so that the successor need not wait for anything to expire.
  */
 #ifndef TG_JOBS_JOBS_H
 #define TG_JOBS_JOBS_H
 
 #include "store/redis_conf.h"
+#include "subscription/standing.h"
 
 struct tg_jobs_options {
     const char *state;             /* directory */
     const struct tg_redis_conf *redis; /* its doorbell is rung for what jobs change; NULL: none */
+    const struct tg_conf_list *giteas;         /* of struct tg_gitea_conf: kept in step; NULL: none */
+    const struct tg_subscription_conf *rules;  /* by these */
     int64_t session_idle_s;        /* provider sessions that were not used for longer are forgotten */
 };
 
