@@ -98,6 +98,7 @@ static const struct {
                               "the account's user was removed or made anew in Gitea"},
     [TG_PROVISION_UNAVAILABLE] = {TG_ERROR_UNAVAILABLE, "provision-unavailable", "see why"},
     [TG_PROVISION_NOT_SET_UP] = {TG_ERROR_UNAVAILABLE, "provision-not-set-up", "run teagate gitea setup"},
+    [TG_PROVISION_HELD] = {TG_ERROR_FORBIDDEN, "provision-held", "somebody has prohibited the user in Gitea: allow it there again"},
 };
 
 static int refuse_provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor, int answer)
@@ -119,12 +120,15 @@ static int refuse_provision(struct tg_call *call, const struct tg_authorize *req
     return TG_AUTHORIZE_REPLIED;
 }
 
-/* No code before the account's user is known to be there, and the right one: Gitea would link, or make, somebody. */
-static int provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor)
+/* No code before the account's user is known to be there, and the right one: Gitea would link, or make, somebody. Who is found to be
+   prohibited there reads about the hold; operators have none. */
+static int provision(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct tg_visitor *visitor)
 {
     const struct tg_gitea_conf *gitea = find_gitea(&tg_oidc_of(call)->options, request->client.instance);
     int answer = gitea != NULL ? tg_try(tg_provision(call->worker, gitea, &visitor->account)) : TG_PROVISION_NOT_SET_UP;
 
+    if (answer == TG_PROVISION_HELD && tg_try(judge(call, request, store, visitor)) != 0)
+        return TG_AUTHORIZE_REPLIED;
     return answer == 0 ? 0 : refuse_provision(call, request, visitor, answer);
 }
 
@@ -167,7 +171,7 @@ static int admit(struct tg_call *call, const struct tg_authorize *request, struc
     if (answer == 0)
         answer = tg_try(judge(call, request, store, visitor));
     if (answer == 0 && request->client.kind == TG_CLIENT_GITEA)
-        answer = tg_try(provision(call, request, visitor));
+        answer = tg_try(provision(call, request, store, visitor));
     if (answer == 0 && request->client.kind != TG_CLIENT_GITEA)
         answer = tg_try(tg_authorize_consent(call, request, visitor, decision));
     return answer;
