@@ -24,10 +24,25 @@ sub locate {
     return (grep { -f && -x _ } @NAMES_TO_TRY)[0];
 }
 
-# The stand-in for machines without a Gitea: a copy of nothing, with Gitea's command line and answers as far as we rely on them.
+# Not a Gitea, but a program with its command line and answers as far as we rely on them; t/standin/gitea says more.
 sub stand_in { return abs_path(dirname(__FILE__) . '/../../../t/standin/gitea') }
 
-sub is_stand_in { return ($_[0] // '') eq stand_in() }
+# A real one where there is one, else the stand-in; TG_GITEA_KIND chooses either. undef: the real one was asked for, and there is none.
+sub choose {
+    my ($given) = @_;
+    my $kind = $ENV{TG_GITEA_KIND} // '';
+    fail "TG_GITEA_KIND is gitea or stand-in, not $kind" unless $kind =~ /^(?:gitea|stand-in|)$/;
+    return stand_in() if $kind eq 'stand-in' && !$given;
+    return locate($given) // ($kind eq 'gitea' ? undef : stand_in());
+}
+
+sub kind_of { return $_[0] =~ /stand-in/ ? 'stand-in' : 'gitea' }
+
+# A version in words, for people.
+sub name_of {
+    my ($version) = @_;
+    return kind_of($version) eq 'gitea' ? "Gitea $version" : 'THE STAND-IN (this is not Gitea)';
+}
 
 # The program where the user (undef: we ourselves) can run it: itself, or a copy below DIR. The stand-in's modules go with it.
 sub place {
@@ -35,7 +50,7 @@ sub place {
     return $binary if !$user || reachable_by($user, $binary);
     make_path($dir);
     run('cp', $binary, "$dir/gitea.new");
-    run('cp', '-RT', dirname($binary) . '/standin', "$dir/standin") if is_stand_in($binary);
+    run('cp', '-RT', dirname($binary) . '/standin', "$dir/standin") if -d dirname($binary) . '/standin';
     run('chmod', '-R', 'a+rX', $dir);
     rename "$dir/gitea.new", "$dir/gitea" or fail "$dir/gitea: $!";
     return "$dir/gitea";

@@ -20,11 +20,19 @@ use Teagate::GiteaServer;
 use Teagate::RedisServer;
 use Teagate::Shell qw(fail say_step run capture free_port slurp spew ids_of reachable_by wait_until is_alive);
 
+use constant NO_GITEA => <<'TEXT';
+  **************************************************************************************
+  *  THIS IS A STAND-IN, NOT GITEA. It answers as Gitea does, as far as Teagate relies *
+  *  on that, and can do little else. For a real one put its program on PATH as        *
+  *  "gitea" (1.25 or later; its releases come as one file), or give --gitea PATH.     *
+  **************************************************************************************
+
+TEXT
 use constant { GATEWAY_USER => 'teagate-demo', GITEA_USER => 'gitea-demo' };
 
 sub main {
     my %options = (port => undef, state => undef);
-    GetOptionsFromArray(\@_, \%options, 'top=s', 'build=s', 'state=s', 'port=i', 'gitea=s', 'check')
+    GetOptionsFromArray(\@_, \%options, 'top=s', 'build=s', 'state=s', 'port=i', 'gitea=s', 'stand-in', 'check')
         or return usage();
     return usage() if @_;
     my $self = bless {%options}, __PACKAGE__;
@@ -38,20 +46,20 @@ sub main {
 }
 
 sub usage {
-    print STDERR "usage: scripts/quickstart [--state DIR] [--port N] [--gitea PATH] | --check [--gitea PATH]\n";
+    print STDERR "usage: scripts/quickstart [--state DIR] [--port N] [--gitea PATH | --stand-in] | --check [--gitea PATH | --stand-in]\n";
     return 2;
 }
 
 sub go {
     my ($self) = @_;
-    my $binary = Teagate::GiteaServer::locate($self->{gitea}) // fail no_gitea();
+    my $binary = $self->{'stand-in'} ? Teagate::GiteaServer::stand_in() : Teagate::GiteaServer::choose($self->{gitea}) // fail no_gitea();
     my $version = Teagate::GiteaServer::version_of($binary);
     local $SIG{INT} = local $SIG{TERM} = local $SIG{HUP} = sub { $self->{stopped} = 1; die "stopped by a signal\n" };
+    $self->{gitea_version} = $version;
     $self->prepare_state;
     $self->choose_ports;
     $self->prepare_users;
     $self->place_programs($binary);
-    $self->{gitea_version} = $version;
     $self->start_all;
     return Teagate::Check::run_all($self) if $self->{check};
     $self->print_summary;
@@ -60,8 +68,8 @@ sub go {
 
 sub no_gitea {
     return <<'TEXT';
-no Gitea was found. Teagate stands before a Gitea, 1.25 or later, and quickstart runs a real one: give its program as --gitea PATH
-    or in the variable GITEA, or put it on PATH as "gitea". Its releases come as one file.
+no Gitea was found, and TG_GITEA_KIND wants a real one: give its program, 1.25 or later, as --gitea PATH or in the variable GITEA, or
+    put it on PATH as "gitea". Its releases come as one file.
 TEXT
 }
 
@@ -73,12 +81,15 @@ sub prepare_state {
         chomp $self->{temporary};
         chomp $self->{state};
     }
-    $self->{state} //= "$self->{top}/var/quickstart";
+    my $kind = Teagate::GiteaServer::kind_of($self->{gitea_version});
+    $self->{state} //= "$self->{top}/var/quickstart" . ($kind eq 'gitea' ? '' : "-$kind");
     make_path($self->{state});
     $self->{state} = abs_path($self->{state});
     $self->{lock} = lock_state("$self->{state}/lock");
     $self->{settings_file} = "$self->{state}/settings.json";
-    $self->{settings} = -e $self->{settings_file} ? decode_json(slurp($self->{settings_file})) : {};
+    $self->{settings} = -e $self->{settings_file} ? decode_json(slurp($self->{settings_file})) : { kind => $kind };
+    my $made_with = $self->{settings}{kind} // 'gitea';
+    fail "$self->{state} was made with the $made_with, and this is the $kind; give another --state DIR" if $made_with ne $kind;
     unlink "$self->{state}/quickstart.json";
 }
 
@@ -139,11 +150,7 @@ sub place_programs {
     chmod 0755, "$self->{data}/bin";
     install("$self->{build}/teagate", "$self->{data}/bin/teagate");
     $self->{teagate} = "$self->{data}/bin/teagate";
-    $self->{gitea_binary} = abs_path($gitea);
-    if ($> == 0 && !reachable_by(GITEA_USER, $self->{gitea_binary})) {
-        install($self->{gitea_binary}, "$self->{data}/bin/gitea");
-        $self->{gitea_binary} = "$self->{data}/bin/gitea";
-    }
+    $self->{gitea_binary} = Teagate::GiteaServer::place(abs_path($gitea), "$self->{data}/bin", $> == 0 ? GITEA_USER : undef);
 }
 
 sub install {
@@ -171,7 +178,7 @@ sub start_all {
     $gateway->start;
     my $ca_file = $self->{ca_file} = "$self->{state}/ca.crt";
     spew($ca_file, $gateway->must('ca', 'print'), 0644);
-    say_step("starting Gitea $self->{gitea_version}");
+    say_step('starting ' . Teagate::GiteaServer::name_of($self->{gitea_version}));
     $gitea->write_config($gateway->must('gitea', 'setup', $git_host, '--print-app-ini'));
     $gitea->start;
     $gitea->ensure_admin($users{gateway} ? ids_of($users{gateway}) : ());
@@ -205,7 +212,8 @@ sub write_contract {
         metrics_url => "http://127.0.0.1:$settings->{admin}/metrics", log_file => $gateway->{access_log}, event_log_file => $gateway->{log},
         config_file => $gateway->{config}, teagate => $self->{teagate}, redis => $self->{redis} && $self->{redis}{socket},
         pids => { %{ $status->{pids} }, gitea => $gitea->{pid}, $self->{redis} && $self->{redis}{pid} ? (redis => $self->{redis}{pid}) : () },
-        gitea => { kind => 'gitea', version => $self->{gitea_version}, binary => $gitea->{binary}, work_dir => $gitea->{dir},
+        gitea => { kind => Teagate::GiteaServer::kind_of($self->{gitea_version}), version => $self->{gitea_version},
+            binary => $gitea->{binary}, work_dir => $gitea->{dir},
             config => $gitea->{config}, admin_login => $gitea->{admin_login}, admin_token_file => $gitea->{token_file} },
         accounts => $self->{demo}->accounts,
     };
@@ -218,7 +226,8 @@ sub write_contract {
 sub print_summary {
     my ($self) = @_;
     my ($gateway, $gitea) = @{$self}{qw(gateway gitea_server)};
-    print "\nTeagate runs, before Gitea $self->{gitea_version} ($gitea->{binary}).\n\n";
+    print "\nTeagate runs, before ", Teagate::GiteaServer::name_of($self->{gitea_version}), " ($gitea->{binary}).\n\n";
+    print NO_GITEA if Teagate::GiteaServer::kind_of($self->{gitea_version}) eq 'stand-in';
     print "  Gitea              https://$gateway->{git_host}/\n";
     print "  Provider           https://$gateway->{auth_host}/\n";
     print "  Trust its CA       curl --cacert $self->{ca_file} | git -c http.sslCAInfo=$self->{ca_file}\n";

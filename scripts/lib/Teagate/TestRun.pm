@@ -35,8 +35,9 @@ sub main {
         print "test: building $name in $variant->{directory}\n";
         system('scripts/build', $variant->{directory}, @{ $variant->{options} }) == 0 or return 1;
     }
-    my $gitea = Teagate::GiteaServer::locate();
-    my $which = $gitea ? 'Gitea ' . Teagate::GiteaServer::version_of($gitea) . " ($gitea)" : 'no Gitea: what needs one is skipped';
+    my $gitea = Teagate::GiteaServer::choose();
+    my $which = $gitea ? Teagate::GiteaServer::name_of(Teagate::GiteaServer::version_of($gitea)) . " ($gitea)"
+        : 'no Gitea: what needs one is skipped';
     print "test: against $which\n";
     return run_all(\%wish, \@variants, \@files) ? 0 : 1;
 }

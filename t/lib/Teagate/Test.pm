@@ -19,7 +19,7 @@ my ($contract_file, $own, $own_state, %tokens);
 
 # The first line of a test of the whole system.
 sub system_or_skip {
-    plan skip_all => 'there is no Gitea on this machine' unless Teagate::GiteaServer::locate();
+    plan skip_all => 'there is no Gitea on this machine' unless Teagate::GiteaServer::choose();
     $contract_file = $ENV{TG_QUICKSTART};
     own_system() unless $contract_file && -e $contract_file;
     return contract();
@@ -27,7 +27,7 @@ sub system_or_skip {
 
 # A system that this test may hurt. Ends with the test.
 sub own_system {
-    plan skip_all => 'there is no Gitea on this machine' unless Teagate::GiteaServer::locate();
+    plan skip_all => 'there is no Gitea on this machine' unless Teagate::GiteaServer::choose();
     $own_state = File::Temp->newdir('teagate-test-XXXXXX', TMPDIR => 1);
     chmod 0755, $own_state; # as root, the servers' own users look into it
     my $port = free_port();
