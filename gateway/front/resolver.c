@@ -1,6 +1,9 @@
 /* resolver.c - see resolver.h */
 #include "front/resolver.h"
 #include <sodium.h>
+#include <stdatomic.h>
+#include <time.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "store/cache.h"
@@ -13,6 +16,9 @@ enum {
     KEEP_UNMANAGED_MS = 30 * 1000,
     KEEP_INVALID_MS = 10 * 1000,
     KEEP_PROHIBITED_MS = 2 * 1000,
+    LIFT_WAIT_MS = 600,          /* well within the second that a change may take */
+    LIFT_LOOK_MS = 10,
+    LIFT_WAITERS = 4,
 };
 
 struct waiter {
@@ -52,10 +58,47 @@ struct tg_flight {
 
 /* ---- on workers */
 
+/* Whom Gitea would show its page for those who may not, though he may: what he has paid is known here before it is known there. */
+static bool waits_for_gitea(const struct tg_flight *flight)
+{
+    const struct tg_facts *facts = &flight->facts.facts;
+    struct tg_standing standing;
+
+    if (flight->facts.unknown || !facts->flagged || facts->locked)
+        return false;
+    tg_standing(facts, flight->part->front->options.rules, tg_now_s(), &standing);
+    return standing.level != TG_LEVEL_BLOCKED && standing.level != TG_LEVEL_GONE;
+}
+
+/* jobs lifts our flag in Gitea at once. When it does not, Gitea is away, and shows no page either. */
+static int wait_for_gitea(struct tg_flight *flight, struct tg_worker *worker)
+{
+    int64_t until_ms = tg_monotonic_ms() + LIFT_WAIT_MS;
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    while (waits_for_gitea(flight) && tg_monotonic_ms() < until_ms) {
+        nanosleep(&(struct timespec){.tv_nsec = LIFT_LOOK_MS * 1000000}, NULL);
+        flight->facts.unknown = tg_try(tg_facts_read(store, flight->account, &flight->facts.facts)) > 0;
+    }
+    return 0;
+}
+
+/* Few workers may wait like that: when very many have paid at once, the others are asked to come again. */
 static int read_facts(struct tg_flight *flight, struct tg_worker *worker)
 {
+    static atomic_int waiting;
+    int result;
+
     flight->facts.unknown = tg_try(tg_cache_facts(worker, flight->account, &flight->facts.facts)) > 0;
-    return 0;
+    if (!waits_for_gitea(flight))
+        return 0;
+    if (atomic_fetch_add(&waiting, 1) < LIFT_WAITERS)
+        result = wait_for_gitea(flight, worker);
+    else
+        result = tg_fail("too many wait for Gitea to let them in again");
+    atomic_fetch_sub(&waiting, 1);
+    return result;
 }
 
 /* The second leg: with the caller's own credential. */

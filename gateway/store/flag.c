@@ -89,6 +89,12 @@ static int lift_hold(struct tg_store *store, const struct tg_flag *flag)
     return changed > 0 ? tg_change_add(store, TG_CHANGE_HOLD, flag->account) : 0;
 }
 
+/* As tg_facts_read sees it. */
+static bool may_be_set(const struct tg_flag *flag)
+{
+    return flag->origin == TG_FLAG_OURS && (flag->observed || flag->doubt_s > 0);
+}
+
 int tg_flag_save(struct tg_store *store, const struct tg_flag *flag)
 {
     TG_TRANSACTION *transaction = store->truth;
@@ -103,8 +109,8 @@ int tg_flag_save(struct tg_store *store, const struct tg_flag *flag)
         tg_try(place_hold(store, flag));
     if (flag->origin != TG_FLAG_FOREIGN && before.origin == TG_FLAG_FOREIGN)
         tg_try(lift_hold(store, flag));
-    if (flag->observed != before.observed)
-        tg_try(tg_change_add(store, TG_CHANGE_ACCOUNT, flag->account)); /* whoever waits for it, or remembers that it is set */
+    if (may_be_set(&before) && !may_be_set(flag))
+        tg_try(tg_change_add(store, TG_CHANGE_ACCOUNT, flag->account)); /* somebody may remember that it is, or that Gitea refused */
     return tg_db_commit(transaction);
 }
 
@@ -212,16 +218,5 @@ int tg_flag_count(struct tg_store *store, const char *host, struct tg_flag_count
                              TG_VALUES(TG_CSTR(host)), &rows)) == TG_RECORD_NONE)
         return 0;
     *out = (struct tg_flag_counts){tg_row_int(rows, 0), tg_row_int(rows, 1), tg_row_int(rows, 2), tg_row_int(rows, 3)};
-    return 0;
-}
-
-int tg_flag_lifting(struct tg_store *store, const char *account, bool *out)
-{
-    TG_ROWS *rows = NULL;
-
-    *out = tg_try(tg_record_one(store->truth,
-                                "SELECT 1 FROM flag WHERE account = $1 AND desired = 0 AND observed = 1 AND origin = $2 AND tries = 0"
-                                " LIMIT 1",
-                                TG_VALUES(TG_CSTR(account), TG_INT(TG_FLAG_OURS)), &rows)) == 0;
     return 0;
 }

@@ -40,7 +40,7 @@ int tg_flag_want(struct tg_store *store, const char *host, const char *account, 
 
 /*
  * Replaces a row as it was read, and places or lifts the hold that goes with a foreign flag. A change row is written when the hold
- * or the observed flag changes. CHANGED: it is not as it was read any more; nothing is written. UNKNOWN: the account is gone.
+ * changes, and when a flag of ours has gone. CHANGED: it is not as it was read any more; nothing is written. UNKNOWN: the account is gone.
  */
 int tg_flag_save(struct tg_store *store, const struct tg_flag *flag);
 
@@ -63,8 +63,5 @@ struct tg_flag_counts {
     int64_t due, wrong, ours, foreign;
 };
 int tg_flag_count(struct tg_store *store, const char *host, struct tg_flag_counts *out);
-
-/* Whether there is a flag of ours on this account anywhere that is to be lifted and has not failed to be. */
-int tg_flag_lifting(struct tg_store *store, const char *account, bool *out);
 
 #endif

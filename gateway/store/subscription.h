@@ -25,6 +25,7 @@ struct tg_facts {
     enum tg_hold_level hold;     /* the worst of those in force */
     enum tg_hold_kind hold_kind; /* of that one */
     int64_t hold_since_s;
+    bool flagged;                /* by us, in some Gitea, or maybe: flag.h */
 };
 
 /* One snapshot. TG_ACCOUNT_UNKNOWN: no such account (out->change is set all the same). */

@@ -38,6 +38,14 @@ static enum tg_hold_level hold_of(struct stored *s, const struct tg_account *acc
     return facts.hold != TG_HOLD_NONE && facts.hold_kind == TG_HOLD_GITEA ? facts.hold : TG_HOLD_NONE;
 }
 
+static bool is_flagged(struct stored *s, const struct tg_account *account)
+{
+    struct tg_facts facts;
+
+    assert_result(0, tg_facts_read(&s->store, account->id, &facts));
+    return facts.flagged;
+}
+
 /* As Gitea was found: prohibited by somebody else. */
 static void found_foreign(struct stored *s, const struct tg_account *account)
 {
@@ -83,7 +91,8 @@ static void what_is_wanted_is_due_once(void **state)
     flag.due_ms = 0;
     int64_t before = last_change(&s->store);
     assert_result(0, tg_flag_save(&s->store, &flag));
-    assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
+    assert_int_equal(last_change(&s->store), before); /* no verdict changes by it */
+    assert_true(is_flagged(s, &ada));
 
     assert_result(0, tg_flag_want(&s->store, host, ada.id, true, 500)); /* the same again */
     assert_int_equal(flag_of(s, &ada).version, flag.version + 1);
@@ -177,9 +186,14 @@ static void a_foreign_flag_whose_hold_was_lifted_becomes_ours(void **state)
     assert_result(0, tg_flag_want(&s->store, host, ada.id, false, INT64_MAX));
     assert_int_equal(flag_of(s, &ada).origin, TG_FLAG_OURS);
     assert_true(flag_of(s, &ada).due_ms > 0);
-    bool lifting = false;
-    assert_result(0, tg_flag_lifting(&s->store, ada.id, &lifting));
-    assert_true(lifting);
+    assert_true(is_flagged(s, &ada));
+    struct tg_flag flag = flag_of(s, &ada);
+    flag.origin = TG_FLAG_NOBODY;
+    flag.observed = false;
+    int64_t before = last_change(&s->store);
+    assert_result(0, tg_flag_save(&s->store, &flag));
+    assert_one_change(&s->store, before, TG_CHANGE_ACCOUNT, ada.id);
+    assert_false(is_flagged(s, &ada));
 }
 
 static void a_hold_stays_while_another_gitea_has_one(void **state)
