@@ -39,7 +39,7 @@ static void assert_error(struct rig *rig, const char *more, const char *error)
     rig_done(call);
 }
 
-static void a_code_goes_to_the_client(void **state)
+static void criteria_19_21_and_32_a_code_goes_to_the_client(void **state)
 {
     struct rig *rig = *state;
     struct tg_call *call = ask(rig, &rig->app, CODE "&nonce=n-0S6&state=xyz", true);
@@ -407,7 +407,7 @@ static void the_user_is_made_before_the_first_code_and_confirmed_before_each(voi
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(a_code_goes_to_the_client),
+        rig_test(criteria_19_21_and_32_a_code_goes_to_the_client),
         rig_test(criterion_8_no_cors_here),
         rig_test(criterion_11_a_posted_form_is_the_same),
         rig_test(criterion_12_unknown_client_or_address_is_a_page),

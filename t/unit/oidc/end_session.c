@@ -111,7 +111,7 @@ static struct tg_call *confirm(struct scene *scene, struct tg_call *page)
 
 #define BYE STRANGER_ORIGIN "/bye"
 
-static void criterion_68_a_good_hint_ends_the_session_and_goes_on(void **state)
+static void criteria_68_and_73_a_good_hint_ends_the_session_and_goes_on(void **state)
 {
     const enum hint_fault good[] = {HINT_GOOD, HINT_EXPIRED}; /* 71: expired is authentic */
 
@@ -280,7 +280,7 @@ static void criterion_78_the_confirmation_comes_from_our_page(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(criterion_68_a_good_hint_ends_the_session_and_goes_on),
+        rig_test(criteria_68_and_73_a_good_hint_ends_the_session_and_goes_on),
         rig_test(criterion_68_a_post_is_sent_through_a_get_that_has_the_cookie),
         rig_test(criterion_69_without_a_fitting_hint_one_is_asked_and_then_goes_on),
         rig_test(criterion_69_a_gitea_comes_back_to_itself),

@@ -124,6 +124,23 @@ static size_t published_keys(struct rig *rig)
     return count;
 }
 
+/* Whether a token that is made now names this key. */
+static bool signs(struct rig *rig, const char *kid)
+{
+    char code[TG_TOKEN], head[256];
+    size_t len;
+
+    rig_grant(rig, code, &rig->app, NULL);
+    struct tg_call *call = rig_redeem(rig, &rig->app, code, "");
+    json_t *answer = rig_json(call);
+    struct tg_text token = tg_text(json_string_value(json_object_get(answer, "id_token")));
+    assert_result(0, tg_base64url_decode(tg_text_cut(&token, '.'), head, sizeof(head), &len));
+    bool does = memmem(head, len, kid, strlen(kid)) != NULL;
+    json_decref(answer);
+    rig_done(call);
+    return does;
+}
+
 static void criterion_10_a_key_is_published_before_it_signs(void **state)
 {
     struct rig *rig = *state;
@@ -138,18 +155,26 @@ static void criterion_10_a_key_is_published_before_it_signs(void **state)
         usleep(100000);
     assert_int_equal(published_keys(rig), 2); /* read again within seconds */
 
-    char code[TG_TOKEN], head[256], kid[80];
-    size_t len;
-    rig_grant(rig, code, &rig->app, NULL);
-    struct tg_call *call = rig_redeem(rig, &rig->app, code, "");
-    json_t *answer = rig_json(call);
-    struct tg_text token = tg_text(json_string_value(json_object_get(answer, "id_token")));
-    assert_result(0, tg_base64url_decode(tg_text_cut(&token, '.'), head, sizeof(head) - 1, &len));
-    head[len] = '\0';
-    snprintf(kid, sizeof(kid), "%s", next.kid);
-    assert_null(strstr(head, kid));
-    json_decref(answer);
-    rig_done(call);
+    assert_false(signs(rig, next.kid));
+}
+
+static void criterion_10_the_old_key_stays_published_when_the_new_one_signs(void **state)
+{
+    struct rig *rig = *state;
+    struct tg_signing_key keys[4];
+    size_t count;
+
+    assert_result(0, tg_signing_key_list(rig->store, &rig->ring, keys, 4, &count)); /* of the test before */
+    assert_int_equal(count, 2);
+    assert_int_equal(keys[0].state, TG_SIGNING_NEXT);
+    assert_false(signs(rig, keys[0].kid));
+    assert_result(0, tg_signing_key_advance(rig->store, tg_now_s() + TG_SIGNING_PUBLISH_S + 5));
+    for (int i = 0; i < 80 && !signs(rig, keys[0].kid); ++i)
+        usleep(100000);
+    assert_true(signs(rig, keys[0].kid));
+    assert_int_equal(published_keys(rig), 2);
+    for (size_t i = 0; i < count; ++i)
+        tg_wipe(keys[i].pem);
 }
 
 static void each_client_has_its_back_channel(void **state)
@@ -183,6 +208,7 @@ int main(void)
         rig_test(a_second_start_makes_no_second_key),
         rig_test(each_client_has_its_back_channel),
         rig_test(criterion_10_a_key_is_published_before_it_signs),
+        rig_test(criterion_10_the_old_key_stays_published_when_the_new_one_signs),
     };
     return RIG_RUN(tests);
 }

@@ -1,6 +1,8 @@
-/* Userinfo: criteria 58 to 62. */
+/* Userinfo: criteria 58 to 62, and 59 of the ID token. */
 #include "rig.h"
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/result.h"
 
 static void make_token(struct rig *rig, char token[TG_TOKEN], const char *scope, int64_t ttl_s)
 {
@@ -91,6 +93,54 @@ static void criteria_58_and_61_claims_follow_the_scope(void **state)
     json_decref(json);
 }
 
+/* The sub of an ID token that mara gets now. */
+static const char *signed_subject(struct rig *rig, struct tg_arena *arena)
+{
+    char code[TG_TOKEN], payload[1024];
+    size_t len;
+    json_t *claims = NULL;
+
+    rig_grant(rig, code, &rig->app, NULL);
+    struct tg_call *call = rig_redeem(rig, &rig->app, code, "");
+    json_t *answer = rig_json(call);
+    struct tg_text rest = tg_text(json_string_value(json_object_get(answer, "id_token")));
+    (void)tg_text_cut(&rest, '.');
+    assert_result(0, tg_base64url_decode(tg_text_cut(&rest, '.'), payload, sizeof(payload), &len));
+    assert_result(0, tg_json_parse(tg_text_n(payload, len), &claims));
+    const char *sub = tg_arena_copy(arena, tg_text(json_string_value(json_object_get(claims, "sub"))));
+    json_decref(claims);
+    json_decref(answer);
+    rig_done(call);
+    return sub;
+}
+
+static void criterion_59_sub_outlives_a_new_name_a_new_address_and_the_session(void **state)
+{
+    struct rig *rig = *state;
+    struct tg_arena arena = {0};
+    struct tg_account other = {.login = "mara2", .email = "mara2@example.test", .password_hash = ""};
+    const char *before = signed_subject(rig, &arena);
+    static const char rename[] = "UPDATE account SET login = 'anna', login_key = 'anna', email = 'anna@example.test',"
+                                 " email_key = 'anna@example.test' WHERE login = 'mara'";
+    static const char back[] = "UPDATE account SET login = 'mara', login_key = 'mara', email = 'mara@example.test',"
+                               " email_key = 'mara@example.test' WHERE login = 'anna'";
+
+    assert_result(0, tg_db_run(rig->store->truth, rename, NULL, 0, NULL));
+    assert_result(0, tg_account_raise_epoch(rig->store, rig->mara.id)); /* signs in again */
+    json_t *json = claims_for(rig, "openid profile");
+    assert_string_equal(json_string_value(json_object_get(json, "preferred_username")), "anna");
+    assert_string_equal(json_string_value(json_object_get(json, "sub")), before);
+    json_decref(json);
+    assert_string_equal(signed_subject(rig, &arena), before);
+    assert_result(0, tg_db_run(rig->store->truth, back, NULL, 0, NULL));
+
+    assert_result(0, tg_account_add(rig->store, &other));
+    assert_string_not_equal(other.sub, before);
+    assert_string_not_equal(other.sub, other.login);
+    assert_true(strlen(before) <= 255);
+    tg_arena_done(&arena);
+}
+
 static void operators_are_in_their_group_and_no_name_is_left_out(void **state)
 {
     struct rig *rig = *state, changed = *rig;
@@ -148,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(criterion_60_header_or_posted_body_never_the_query),
         rig_test(criteria_58_and_61_claims_follow_the_scope),
+        rig_test(criterion_59_sub_outlives_a_new_name_a_new_address_and_the_session),
         rig_test(operators_are_in_their_group_and_no_name_is_left_out),
         rig_test(criterion_62_what_is_wrong_with_the_token),
     };
