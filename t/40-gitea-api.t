@@ -1,4 +1,4 @@
-# gateway/gitea/ and a real Gitea: set-up, users, whose a token is
+# gateway/gitea/ and a Gitea: set-up, users, whose a token is
 
 use strict;
 use warnings;
@@ -8,11 +8,11 @@ use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP;
 use Teagate::GiteaServer;
-use Teagate::Shell qw(capture spew slurp free_port ids_of reachable_by);
+use Teagate::Shell qw(capture spew slurp free_port ids_of);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $binary = Teagate::GiteaServer::locate() or plan skip_all => 'there is no Gitea on this machine';
+my $binary = Teagate::GiteaServer::choose() or plan skip_all => 'there is no Gitea on this machine';
 my $driver = ($ENV{TG_BUILD} // 'build') . '/t/unit/gitea/gitead';
 -x $driver or plan skip_all => "$driver is not built";
 
@@ -26,10 +26,7 @@ if ($> == 0) {
     $user = "tg-test-$$";
     system(qw(useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin), $user) == 0 or BAIL_OUT("useradd $user");
     $made_user = 1;
-    unless (reachable_by($user, $binary)) {
-        system('cp', $binary, "$dir/gitea-program") == 0 or BAIL_OUT("cp $binary");
-        chmod 0755, $binary = "$dir/gitea-program";
-    }
+    $binary = Teagate::GiteaServer::place($binary, "$dir/bin", $user);
 }
 
 END {
