@@ -23,7 +23,7 @@ def answer(request):
     _, area, function = door
     token = request.credential()
     user = request.store.by_token(token) if token is not None else None
-    if token is not None and user is None:
+    if user is None and request.credential(basic=False) is not None:  # by Basic it may be a password: not looked at
         return refuse(request, 401, "invalid username, password or token")
     if user and user["prohibit_login"]:
         return refuse(request, 403, "This account is prohibited from signing in, please contact your site administrator.")

@@ -141,4 +141,5 @@ def user_events(request):
 OPEN_PAGES = {
     ("GET", "user", "oauth2"): user_oauth2, ("GET", "user", "login"): user_login, ("GET", "user", "events"): user_events,
     ("POST", "user", "logout"): user_logout, ("POST", "user", "login"): lambda request: request.text(403, "Forbidden"),
+    ("POST", "user", "sign_up"): lambda request: request.text(403, "Forbidden"),
 }
