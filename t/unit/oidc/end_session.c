@@ -277,6 +277,25 @@ static void criterion_78_the_confirmation_comes_from_our_page(void **state)
     tg_arena_done(&scene.arena);
 }
 
+/* A retired key still vouches for what it signed (10), and a published next one would for what it will sign. */
+static void criterion_68_a_hint_of_a_retired_key_is_good(void **state)
+{
+    struct scene scene = begin(*state, HINT_GOOD);
+    struct tg_signing_key next = {.state = TG_SIGNING_NEXT, .created_s = tg_now_s() + 1};
+
+    assert_result(0, tg_jose_make_key(&next.pem));
+    assert_result(0, tg_jose_thumbprint(next.pem, next.kid));
+    assert_result(0, tg_signing_key_add(scene.rig->store, &scene.rig->ring, &next));
+    tg_wipe(next.pem);
+    assert_result(0, tg_signing_key_promote(scene.rig->store, tg_now_s()));
+    sleep(6); /* the process looks at its keys every five seconds */
+    struct tg_call *call = ask(&scene, "GET", tg_arena_format(&scene.arena, "id_token_hint=%s&post_logout_redirect_uri=" BYE, scene.hint));
+    assert_goes_to(call, BYE);
+    assert_false(is_signed_in(&scene));
+    rig_done(call);
+    tg_arena_done(&scene.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +308,7 @@ int main(void)
         rig_test(criterion_72_nothing_or_only_a_state_asks_and_two_clients_are_an_error),
         rig_test(criterion_74_a_hint_without_the_cookie_signs_nobody_out),
         rig_test(criterion_78_the_confirmation_comes_from_our_page),
+        rig_test(criterion_68_a_hint_of_a_retired_key_is_good),
     };
     return RIG_RUN(tests);
 }
