@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 #include <netinet/tcp.h>
 #include <openssl/evp.h>
 #include <poll.h>
@@ -29,6 +30,7 @@ struct tg_redis {
     } address;
     socklen_t address_len;
     char *password; /* NULL: none */
+    int64_t call_ms;
     struct tg_breaker breaker;
 };
 
@@ -74,6 +76,7 @@ int tg_redis_new(const struct tg_redis_options *options, struct tg_redis **out)
         free(redis);
         return result;
     }
+    redis->call_ms = TG_REDIS_CALL_MS;
     redis->password = options->password != NULL ? tg_strdup(options->password) : NULL;
     tg_breaker_init(&redis->breaker);
     *out = redis;
@@ -94,6 +97,11 @@ void tg_redis_free(struct tg_redis *redis)
 void tg_redis_stats(struct tg_redis *redis, struct tg_breaker_stats *out)
 {
     tg_breaker_stats(&redis->breaker, out);
+}
+
+void tg_redis_set_patience(struct tg_redis *redis, int64_t call_ms)
+{
+    redis->call_ms = call_ms;
 }
 
 /* ---- a connection */
@@ -151,7 +159,7 @@ static int wait_for(struct tg_redis_link *link, short events, int64_t deadline_m
         if (ready < 0 && errno != EINTR)
             return tg_fail_errno("waiting for Redis");
     }
-    return tg_fail("no answer within %d ms", TG_REDIS_CALL_MS);
+    return tg_fail("no answer within %" PRId64 " ms", link->redis->call_ms);
 }
 
 static int open_socket(struct tg_redis_link *link, int64_t deadline_ms)
@@ -314,7 +322,7 @@ void tg_redis_give_up(struct tg_redis_link *link, const char *why)
 /* One call and its report. An error that came as an answer leaves the connection as it is. */
 static int call(struct tg_redis_link *link, const struct tg_text *words, size_t count)
 {
-    int64_t deadline_ms = tg_monotonic_ms() + TG_REDIS_CALL_MS;
+    int64_t deadline_ms = tg_monotonic_ms() + link->redis->call_ms;
 
     if (!tg_breaker_admits(&link->redis->breaker)) {
         hang_up(link);
@@ -378,7 +386,7 @@ int tg_redis_send(struct tg_redis_link *link, const struct tg_text *words, size_
 {
     if (link->fd < 0)
         return TG_REDIS_AWAY;
-    if (send_words(link, words, count, tg_monotonic_ms() + TG_REDIS_CALL_MS) == 0)
+    if (send_words(link, words, count, tg_monotonic_ms() + link->redis->call_ms) == 0)
         return 0;
     tg_redis_give_up(link, tg_failure());
     return TG_REDIS_AWAY;

@@ -27,6 +27,8 @@ struct tg_redis_options {
 int tg_redis_new(const struct tg_redis_options *options, struct tg_redis **redis);
 void tg_redis_free(struct tg_redis *redis); /* after its links */
 void tg_redis_stats(struct tg_redis *redis, struct tg_breaker_stats *out);
+/* Instead of TG_REDIS_CALL_MS. For tests on machines that are busy; while nobody calls. */
+void tg_redis_set_patience(struct tg_redis *redis, int64_t call_ms);
 
 /* A connection, made with the first call and again after a failure. Blocking; belongs to one thread. */
 struct tg_redis_link;

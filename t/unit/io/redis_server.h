@@ -17,6 +17,9 @@
 /* Debian's tools and server are one program that looks at its name; the tools' package starts nothing. */
 #define REDIS_PROGRAM "/usr/bin/redis-check-rdb"
 
+/* Where a test is not about the time a call may take, a busy machine gets enough of it. */
+enum { REDIS_PATIENCE_MS = 5000 };
+
 struct redis_server {
     char directory[64];
     char socket[96];

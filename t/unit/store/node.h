@@ -35,6 +35,8 @@ static inline void node_make(struct rig *rig, struct node *node, const struct tg
         conf.address = (struct tg_address){.text = "it", .path = rig->server.socket};
     assert_result(rig->server.pid != 0 ? 0 : TG_SPACE_NONE, tg_space_new(&conf, rig->store, &node->space));
     options.space = node->space;
+    if (node->space != NULL)
+        tg_redis_set_patience(node->space->redis, REDIS_PATIENCE_MS);
     node->cache = tg_cache_new(&options);
     node->options = (struct tg_worker_options){rig->stored->directory, node->cache};
     node->worker = tg_worker_new_cached(&node->options);
