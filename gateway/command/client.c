@@ -12,10 +12,12 @@ struct add_values {
 };
 
 static const struct tg_option add_options[] = {
-    {"redirect-uri", offsetof(struct add_values, redirect_uri), "URI", true, "where sign-in ends; several in quotes, separated by spaces"},
+    {"redirect-uri", offsetof(struct add_values, redirect_uri), "URI", true,
+     "where sign-in ends; several in quotes, separated by spaces"},
     {"post-logout-redirect-uri", offsetof(struct add_values, logout_uri), "URI", false,
      "where sign-out may end; several in quotes, separated by spaces"},
-    {"scope", offsetof(struct add_values, scope), "SCOPE", false, "what it may ask for, initially \"openid profile email\"; there is also groups"},
+    {"scope", offsetof(struct add_values, scope), "SCOPE", false,
+     "what it may ask for, initially \"openid profile email\"; there is also groups"},
     {"public", offsetof(struct add_values, is_public), NULL, false, "a program without a secret; it has to use PKCE"},
     {NULL},
 };
@@ -66,7 +68,8 @@ static int read_scope(const char *text, char list[TG_SCOPE])
         while (i < tg_count(known) && !tg_text_is(word, known[i]))
             i++;
         if (word.len > 0 && i == tg_count(known))
-            return tg_run_refuse(TG_EXIT_FAILED, "--scope: there is no scope \"%.*s\"; openid, profile, email, groups", TG_TEXT_ARGS(word));
+            return tg_run_refuse(TG_EXIT_FAILED, "--scope: there is no scope \"%.*s\"; openid, profile, email, groups",
+                                 TG_TEXT_ARGS(word));
         if (word.len > 0)
             asked[i] = true;
     }
@@ -128,8 +131,8 @@ static json_t *client_json(const struct tg_client *client)
     tg_time_iso(client->created_s, created);
     json = json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:s}", "client_id", client->id, "name", client->name, "kind",
                      client->kind == TG_CLIENT_GITEA ? "gitea" : "other", "public", client->is_public, "redirect_uris",
-                     words(client->redirect_uri), "post_logout_redirect_uris", words(client->logout_uri), "scope", words(client->scope),
-                     "created_at", created);
+                     words(client->redirect_uri), "post_logout_redirect_uris", words(client->logout_uri), "scope",
+                     words(client->scope), "created_at", created);
     if (client->kind == TG_CLIENT_GITEA)
         json_object_set_new(json, "instance", json_string(client->instance));
     return json;
@@ -224,7 +227,8 @@ static int show(struct tg_run *run, const void *values)
     printf("client id                 %s\nname                      %s\nkind                      %s\n", client.id, client.name,
            client.kind == TG_CLIENT_GITEA ? client.instance : client.is_public ? "public, PKCE only" : "with a secret");
     printf("redirect URIs             %s\npost-logout redirect URIs %s\n", client.redirect_uri, client.logout_uri);
-    printf("scope                     %s\ncreated                   %s\n", client.scope[0] != '\0' ? client.scope : "everything", created);
+    printf("scope                     %s\ncreated                   %s\n", client.scope[0] != '\0' ? client.scope : "everything",
+           created);
     return TG_EXIT_DONE;
 }
 

@@ -52,7 +52,8 @@ static int open_keys(struct tg_run *run, struct keys *keys)
     return read_keys(run, keys);
 }
 
-static const char *const state_names[] = {[TG_SIGNING_NEXT] = "next", [TG_SIGNING_CURRENT] = "current", [TG_SIGNING_RETIRED] = "retired"};
+static const char *const state_names[] = {
+    [TG_SIGNING_NEXT] = "next", [TG_SIGNING_CURRENT] = "current", [TG_SIGNING_RETIRED] = "retired"};
 
 /* When time changes its state: the word for it, NULL for a key that stays as it is. */
 static const char *change_of(const struct tg_signing_key *key, char when[TG_TIME_ISO])
@@ -71,7 +72,8 @@ static json_t *key_json(const struct tg_signing_key *key)
 
     tg_time_iso(key->created_s, created);
     tg_time_iso(key->since_s, since);
-    json = json_pack("{s:s, s:s, s:s, s:s}", "kid", key->kid, "state", state_names[key->state], "created_at", created, "since", since);
+    json = json_pack("{s:s, s:s, s:s, s:s}", "kid", key->kid, "state", state_names[key->state], "created_at", created,
+                     "since", since);
     if (change != NULL)
         json_object_set_new(json, change, json_string(when));
     return json;
@@ -150,8 +152,8 @@ static int take_step(struct tg_run *run, const struct keys *keys, bool now)
 
     if (next != NULL && !now) {
         change_of(next, when);
-        return tg_run_refuse(TG_EXIT_TAKEN, "the next key is published already and signs from %s; to use it at once: teagate keys rotate --now",
-                             when);
+        return tg_run_refuse(TG_EXIT_TAKEN, "the next key is published already and signs from %s; to use it at once:"
+                             " teagate keys rotate --now", when);
     }
     int status = next == NULL ? make_next(run, keys) : TG_EXIT_DONE;
     if (status == TG_EXIT_DONE && now && tg_signing_key_promote(&run->store, tg_now_s()) < 0)

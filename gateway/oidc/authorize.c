@@ -2,8 +2,8 @@
  * authorize.c - the authorization endpoint (RFC 6749 3.1, OpenID Connect Core 3.1.2)
  *
  * Somebody comes from a client and goes back with a code, or reads a page of ours. A refusal that has to do with the account or
- * with Gitea is always a page: an OAuth error would make Gitea begin again, and again. On that page other clients than Gitea have a
- * way back, which ends in access_denied.
+ * with Gitea is always a page: an OAuth error would make Gitea begin again, and again. On that page other clients than Gitea have
+ * a way back, which ends in access_denied.
  */
 #include "oidc/authorize.h"
 #include <stdio.h>
@@ -61,7 +61,8 @@ static int show_refusal(struct tg_call *call, const struct tg_authorize *request
 }
 
 /* Whether the account's subscription lets it in at all. Who may only read is let in: the gateway judges each request. */
-static int judge(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct tg_visitor *visitor)
+static int judge(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store,
+                 const struct tg_visitor *visitor)
 {
     struct tg_facts facts = {0};
     struct tg_standing standing;
@@ -101,7 +102,8 @@ static const struct {
     [TG_PROVISION_HELD] = {TG_ERROR_FORBIDDEN, "provision-held", "somebody has prohibited the user in Gitea: allow it there again"},
 };
 
-static int refuse_provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor, int answer)
+static int refuse_provision(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor,
+                            int answer)
 {
     struct tg_error_values values = {
         .host = tg_text(request->client.instance),
@@ -122,7 +124,8 @@ static int refuse_provision(struct tg_call *call, const struct tg_authorize *req
 
 /* No code before the account's user is known to be there, and the right one: Gitea would link, or make, somebody. Who is found to be
    prohibited there reads about the hold; operators have none. */
-static int provision(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store, const struct tg_visitor *visitor)
+static int provision(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store,
+                     const struct tg_visitor *visitor)
 {
     const struct tg_gitea_conf *gitea = find_gitea(&tg_oidc_of(call)->options, request->client.instance);
     int answer = gitea != NULL ? tg_try(tg_provision(call->worker, gitea, &visitor->account)) : TG_PROVISION_NOT_SET_UP;
@@ -162,7 +165,8 @@ static int give_code(struct tg_call *call, const struct tg_authorize *request, s
 
 /* 0 when all of it lets a code go out, TG_AUTHORIZE_REPLIED when something else was answered. A Gitea is the operator's own, like
    us: nobody is asked about it. */
-static int admit(struct tg_call *call, const struct tg_authorize *request, struct tg_visitor *visitor, const struct tg_decision *decision)
+static int admit(struct tg_call *call, const struct tg_authorize *request, struct tg_visitor *visitor,
+                 const struct tg_decision *decision)
 {
     struct tg_store *store;
 

@@ -1,8 +1,8 @@
 /*
  * consent.c - may this client know who somebody is? Asked once for each client and scope, on a page of ours
  *
- * The page carries the request it belongs to, which is read again from the beginning when the answer comes: nothing on the page is
- * trusted but what the visitor could have asked for anyway.
+ * The page carries the request it belongs to, which is read again from the beginning when the answer comes: nothing on the page
+ * is trusted but what the visitor could have asked for anyway.
  */
 #include "base/clock.h"
 #include "base/result.h"
@@ -68,7 +68,8 @@ static void describe_account(const struct tg_account *account, struct tg_text sc
     values->operator = if_set(account->is_operator);
 }
 
-static void show_page(struct tg_call *call, const struct tg_authorize *request, const struct tg_account *account, const char *scope)
+static void show_page(struct tg_call *call, const struct tg_authorize *request, const struct tg_account *account,
+                      const char *scope)
 {
     struct consent_values values = {.csrf = tg_text(tg_csrf_token(call, tg_oidc_of(call)->options.ring))};
     TG_STRING again = {0};

@@ -40,7 +40,8 @@ static void add_abilities(json_t *metadata)
     json_object_set_new(metadata, "grant_types_supported", TEXTS("authorization_code"));
     json_object_set_new(metadata, "subject_types_supported", TEXTS("public"));
     json_object_set_new(metadata, "id_token_signing_alg_values_supported", TEXTS("RS256"));
-    json_object_set_new(metadata, "token_endpoint_auth_methods_supported", TEXTS("client_secret_basic", "client_secret_post", "none"));
+    json_object_set_new(metadata, "token_endpoint_auth_methods_supported",
+                        TEXTS("client_secret_basic", "client_secret_post", "none"));
     json_object_set_new(metadata, "code_challenge_methods_supported", TEXTS("S256"));
     json_object_set_new(metadata, "authorization_response_iss_parameter_supported", json_true());
     json_object_set_new(metadata, "claims_parameter_supported", json_false());

@@ -1,9 +1,9 @@
 /*
  * end_session.c - a client asks to end the session here (OpenID Connect RP-Initiated Logout 1.0)
  *
- * An ID token of whoever is signed in is proof enough; anybody else is asked first. From here one goes on only to an address that is
- * registered for the client, byte for byte. A post that comes from a client carries no session cookie (SameSite=Lax), so it is sent
- * through a GET; our own form is known by its token.
+ * An ID token of whoever is signed in is proof enough; anybody else is asked first. From here one goes on only to an address that
+ * is registered for the client, byte for byte. A post that comes from a client carries no session cookie (SameSite=Lax), so it is
+ * sent through a GET; our own form is known by its token.
  */
 #include "base/result.h"
 #include "http/cookie.h"

@@ -36,7 +36,8 @@ int tg_oidc_hint(struct tg_call *call, struct tg_text token, struct tg_hint *hin
 
     if (tg_try(read_claims(call, token, &claims)) != 0)
         return TG_HINT_FOREIGN;
-    if (tg_json_text(claims, "iss", 512, &call->arena, &issuer) != 0 || !tg_text_is(issuer, tg_oidc_of(call)->options.conf->issuer) ||
+    if (tg_json_text(claims, "iss", 512, &call->arena, &issuer) != 0 ||
+        !tg_text_is(issuer, tg_oidc_of(call)->options.conf->issuer) ||
         tg_json_text(claims, "aud", TG_ID - 1, &call->arena, &audience) != 0 ||
         tg_json_text(claims, "sub", TG_ID - 1, &call->arena, &hint->subject) != 0)
         return TG_HINT_FOREIGN;

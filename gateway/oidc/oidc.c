@@ -16,7 +16,8 @@ const struct tg_key tg_oidc_keys[] = {
      .help = "the public address of the provider; never change it while somebody uses it"},
     {"code-ttl", TG_SECONDS, offsetof(struct tg_oidc_conf, code_ttl_s), .initial = "60", .min = 10, .max = 600,
      .help = "how long a code may wait to be redeemed"},
-    {"token-ttl", TG_SECONDS, offsetof(struct tg_oidc_conf, token_ttl_s), .initial = "1h", .min = 60, .max = TG_SIGNING_LONGEST_TOKEN_S,
+    {"token-ttl", TG_SECONDS, offsetof(struct tg_oidc_conf, token_ttl_s), .initial = "1h", .min = 60,
+     .max = TG_SIGNING_LONGEST_TOKEN_S,
      .help = "how long access tokens and ID tokens are good for"},
     {NULL},
 };

@@ -48,8 +48,8 @@ int tg_key_cache_hold(struct tg_key_cache *cache, struct tg_store *store, const 
 void tg_key_set_release(struct tg_key_cache *cache, struct tg_key_set *set);
 
 /*
- * An ID token of ours that a client shows again (OpenID Connect Core 3.1.2.1, RP-Initiated Logout 2): signed by a key that we still
- * publish, for a client that we know. It may have expired. FOREIGN: anything else.
+ * An ID token of ours that a client shows again (OpenID Connect Core 3.1.2.1, RP-Initiated Logout 2): signed by a key that we
+ * still publish, for a client that we know. It may have expired. FOREIGN: anything else.
  */
 enum { TG_HINT_FOREIGN = 1 };
 struct tg_hint {
@@ -64,9 +64,9 @@ int tg_oidc_json(struct tg_call *call, int status, json_t *json);               
 int tg_oidc_error(struct tg_call *call, int status, const char *error, const char *description);        /* RFC 6749 5.2 */
 
 /*
- * Client authentication (RFC 6749 2.3.1): Basic with form-encoded id and secret, or both in the body; a public client sends its id
- * alone. Touches nothing else. MALFORMED: two methods at once; FAILED: unknown client, wrong secret, or a secret from a client that
- * has none, not told apart.
+ * Client authentication (RFC 6749 2.3.1): Basic with form-encoded id and secret, or both in the body; a public client sends its
+ * id alone. Touches nothing else. MALFORMED: two methods at once; FAILED: unknown client, wrong secret, or a secret from a client
+ * that has none, not told apart.
  */
 enum { TG_CLIENT_AUTH_FAILED = 1, TG_CLIENT_AUTH_MALFORMED = 2 };
 int tg_oidc_client_auth(struct tg_call *call, struct tg_text body_id, struct tg_text body_secret, struct tg_client *client);

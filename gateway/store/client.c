@@ -93,7 +93,7 @@ int tg_client_set_redirect(struct tg_store *store, const char *id, const char *r
     return update(store, "UPDATE client SET redirect_uri = $2 WHERE id = $1", id, redirect_uri);
 }
 
-/* What is left in the other file after a crash in between is of no use: a token without its client is refused, and soon expires. */
+/* A crash in between leaves codes and tokens of nobody, which soon expire. */
 static int forget_tokens(struct tg_store *store, const char *id)
 {
     tg_try(tg_record_write(store->transient, "DELETE FROM code WHERE client = $1", TG_VALUES(TG_CSTR(id))));

@@ -27,7 +27,7 @@ struct tg_client {
 };
 
 enum { TG_CLIENT_UNKNOWN = 1, TG_CLIENT_TAKEN = 2, TG_CLIENT_IN_USE = 3 };
-int tg_client_add(struct tg_store *store, struct tg_client *client);           /* fills id, created_s; TAKEN: the instance has one */
+int tg_client_add(struct tg_store *store, struct tg_client *client);        /* fills id, created_s; TAKEN: the instance has one */
 int tg_client_find(struct tg_store *store, struct tg_text id, struct tg_client *out);
 int tg_client_find_instance(struct tg_store *store, const char *host, struct tg_client *out);
 int tg_client_set_secret(struct tg_store *store, const char *id, const uint8_t digest[TG_DIGEST]);

@@ -7,7 +7,8 @@ static const char *const loopbacks[] = {"http://127.0.0.1", "http://[::1]", NULL
 
 static bool is_host_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr(".-:[]", c) != NULL);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr(".-:[]", c) != NULL);
 }
 
 static struct tg_text authority_of(struct tg_text uri)

@@ -73,7 +73,8 @@ int tg_signing_key_add(struct tg_store *store, const struct tg_keyring *ring, co
     tg_base64url(sealed, TG_SEALED(pem.len), text);
 
     tg_try(tg_db_begin_write(transaction));
-    if (tg_try(tg_db_run(store->truth, "INSERT INTO signing_key (kid, state, created_s, since_s, sealed) VALUES ($1, $2, $3, $3, $4)",
+    if (tg_try(tg_db_run(store->truth, "INSERT INTO signing_key (kid, state, created_s, since_s, sealed)"
+                         " VALUES ($1, $2, $3, $3, $4)",
                          TG_VALUES(TG_CSTR(key->kid), TG_INT(key->state), TG_INT(key->created_s), TG_CSTR(text)), NULL)) ==
         TG_DB_CONFLICT)
         return TG_SIGNING_KEY_EXISTS;
@@ -87,8 +88,10 @@ int tg_signing_key_promote(struct tg_store *store, int64_t now_s)
     int64_t changed = 0;
 
     tg_try(tg_db_begin_write(transaction));
-    tg_try(tg_record_write(store->truth, "UPDATE signing_key SET state = 2, since_s = $1 WHERE state = 1", TG_VALUES(TG_INT(now_s))));
-    tg_try(tg_db_run(store->truth, "UPDATE signing_key SET state = 1, since_s = $1 WHERE state = 0", TG_VALUES(TG_INT(now_s)), &changed));
+    tg_try(tg_record_write(store->truth, "UPDATE signing_key SET state = 2, since_s = $1 WHERE state = 1",
+                           TG_VALUES(TG_INT(now_s))));
+    tg_try(tg_db_run(store->truth, "UPDATE signing_key SET state = 1, since_s = $1 WHERE state = 0",
+                     TG_VALUES(TG_INT(now_s)), &changed));
     if (changed == 0)
         return TG_SIGNING_KEY_NONE;
     tg_try(tg_change_add(store, TG_CHANGE_KEYS, ""));

@@ -26,7 +26,8 @@ enum { TG_SIGNING_PUBLISH_S = 86400, TG_SIGNING_LONGEST_TOKEN_S = 86400, TG_SIGN
 
 /* Up to capacity keys, newest first. */
 enum { TG_SIGNING_KEYS = 32 };
-int tg_signing_key_list(struct tg_store *store, const struct tg_keyring *ring, struct tg_signing_key *out, size_t capacity, size_t *count);
+int tg_signing_key_list(struct tg_store *store, const struct tg_keyring *ring, struct tg_signing_key *out, size_t capacity,
+                        size_t *count);
 enum { TG_SIGNING_KEY_EXISTS = 1, TG_SIGNING_KEY_NONE = 2 };
 /* Adds a key; EXISTS when there is a current or next one already (somebody else was first: list again). */
 int tg_signing_key_add(struct tg_store *store, const struct tg_keyring *ring, const struct tg_signing_key *key);

@@ -78,7 +78,8 @@ static void add_field(struct tg_string *body, const char *name, const char *valu
 }
 
 /* Presses a button of the page. change (may be NULL) names a field that gets another value. */
-static struct tg_call *press(struct browser *browser, struct tg_call *page, const char *button, const char *change, const char *value)
+static struct tg_call *press(struct browser *browser, struct tg_call *page, const char *button, const char *change,
+                             const char *value)
 {
     static const char *const names[] = {"csrf", "subject", "request"};
     struct tg_call *call = rig_call(browser->rig, "POST", "/consent");
@@ -276,10 +277,12 @@ static void criterion_22_a_public_client_needs_pkce(void **state)
 static int redeem(struct browser *mara, const char *port, const char *more, bool with_secret)
 {
     const char *uri = tg_arena_format(&mara->arena, "http://127.0.0.1:%s/callback", port);
-    struct tg_call *page = get(mara, target_of(mara, &mara->rig->native, "http://127.0.0.1:7/callback", "&scope=openid%20profile" WITH_PKCE));
+    struct tg_call *page = get(mara, target_of(mara, &mara->rig->native, "http://127.0.0.1:7/callback",
+                                               "&scope=openid%20profile" WITH_PKCE));
     struct tg_call *call = rig_call(mara->rig, "POST", "/token");
 
-    rig_form(call, tg_arena_format(&mara->arena, "grant_type=authorization_code&code=%s&redirect_uri=%s%s", rig_location(page, "code"), uri, more));
+    rig_form(call, tg_arena_format(&mara->arena, "grant_type=authorization_code&code=%s&redirect_uri=%s%s",
+                                    rig_location(page, "code"), uri, more));
     if (with_secret)
         rig_basic(call, mara->rig->native.id, SECRET_ENCODED);
     rig_run(mara->rig, call, tg_oidc_endpoints);

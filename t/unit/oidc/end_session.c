@@ -12,7 +12,8 @@ struct scene {
     const char *hint;
 };
 
-enum hint_fault { HINT_GOOD, HINT_EXPIRED, HINT_FOREIGN_KEY, HINT_FOREIGN_AUD, HINT_FOREIGN_ISSUER, HINT_NO_ALGORITHM, HINT_OTHER_USER };
+enum hint_fault { HINT_GOOD, HINT_EXPIRED, HINT_FOREIGN_KEY, HINT_FOREIGN_AUD, HINT_FOREIGN_ISSUER,
+                  HINT_NO_ALGORITHM, HINT_OTHER_USER };
 
 static const char *make_hint(struct scene *scene, enum hint_fault fault)
 {
@@ -21,9 +22,10 @@ static const char *make_hint(struct scene *scene, enum hint_fault fault)
     int64_t now_s = tg_now_s() - (fault == HINT_EXPIRED ? 90000 : 0);
     TG_FREED char *token = NULL;
     const char *audience = fault == HINT_FOREIGN_AUD ? "nobody" : scene->rig->stranger.id;
-    json_t *claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss", fault == HINT_FOREIGN_ISSUER ? "https://evil.example" : ISSUER, "sub",
-                               fault == HINT_OTHER_USER ? "somebody" : scene->rig->mara.sub, "aud", audience, "iat", (json_int_t)now_s,
-                               "exp", (json_int_t)now_s + 3600);
+    json_t *claims = json_pack("{s:s, s:s, s:s, s:I, s:I}", "iss",
+                               fault == HINT_FOREIGN_ISSUER ? "https://evil.example" : ISSUER, "sub",
+                               fault == HINT_OTHER_USER ? "somebody" : scene->rig->mara.sub, "aud", audience, "iat",
+                               (json_int_t)now_s, "exp", (json_int_t)now_s + 3600);
 
     assert_result(0, tg_signing_key_list(scene->rig->store, &scene->rig->ring, keys, 4, &count));
     if (fault == HINT_FOREIGN_KEY) {
@@ -52,7 +54,8 @@ static struct scene begin(struct rig *rig, enum hint_fault fault)
 static struct tg_call *ask(struct scene *scene, const char *method, const char *parameters)
 {
     bool posted = strcmp(method, "POST") == 0;
-    struct tg_call *call = rig_call(scene->rig, method, posted ? "/end-session" : tg_arena_format(&scene->arena, "/end-session?%s", parameters));
+    const char *target = posted ? "/end-session" : tg_arena_format(&scene->arena, "/end-session?%s", parameters);
+    struct tg_call *call = rig_call(scene->rig, method, target);
 
     if (posted)
         rig_form(call, parameters);
