@@ -115,3 +115,22 @@ int tg_hold_lift(struct tg_store *store, const char *account, enum tg_hold_kind 
     tg_try(tg_change_add(store, TG_CHANGE_HOLD, account));
     return tg_db_commit(transaction);
 }
+
+int tg_hold_list(struct tg_store *store, const char *account, struct tg_hold *out, size_t capacity, size_t *count)
+{
+    TG_ROWS *rows = NULL;
+
+    *count = 0;
+    tg_try(tg_db_query(store->truth,
+                       "SELECT level, kind, since_s, reason FROM hold WHERE account = $1 ORDER BY level DESC, since_s, kind LIMIT $2",
+                       TG_VALUES(TG_CSTR(account), TG_INT((int64_t)capacity)), &rows));
+    while (*count < capacity && tg_try(tg_rows_next(rows)) == 0) {
+        struct tg_hold *hold = &out[(*count)++];
+
+        hold->level = tg_row_int(rows, 0) == TG_HOLD_READONLY ? TG_HOLD_READONLY : TG_HOLD_BLOCKED;
+        hold->kind = kind_of(tg_row_text(rows, 1));
+        hold->since_s = tg_row_int(rows, 2);
+        TG_FIELD(rows, 3, hold->reason);
+    }
+    return 0;
+}

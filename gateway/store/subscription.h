@@ -38,6 +38,15 @@ int tg_hold_place(struct tg_store *store, const char *account, enum tg_hold_kind
 enum { TG_HOLD_UNKNOWN = 3 };
 int tg_hold_lift(struct tg_store *store, const char *account, enum tg_hold_kind kind);
 
+/* An account's holds, the worst first; at most capacity. */
+struct tg_hold {
+    enum tg_hold_kind kind;
+    enum tg_hold_level level;
+    int64_t since_s;
+    char reason[257];            /* for colleagues */
+};
+int tg_hold_list(struct tg_store *store, const char *account, struct tg_hold *out, size_t capacity, size_t *count);
+
 const char *tg_hold_kind_name(enum tg_hold_kind kind);
 
 #endif
