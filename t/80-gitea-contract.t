@@ -536,6 +536,8 @@ sub keeps_prohibited_users_out {
         }
         answers(ask('GET', $_, session => $jar), 200, $page, "$_: a page") for qw(/ /user/settings /mara/private);
         like ask('GET', '/user/settings', session => $jar)->{body}, qr/Sign-In Prohibited/, 'the same';
+        like decode_base64url((split /\./, ask('GET', '/v2/token', basic => $token{mara})->{body})[1]), qr/"UserID": ?[1-9]/,
+            'the registry still gives a token, and names its user';
         my ($answer) = sign_in('good.sub-mara');
         is "$answer->{status} $answer->{location} $answer->{sessions}", '303 / 1', 'signs in as ever';
         like ask('GET', '/user/settings', session => $answer->{cookies}{i_like_gitea}{value})->{body}, qr/Sign-In Prohibited/, 'to that page';
