@@ -7,6 +7,8 @@ static const struct tg_noun nouns[] = {
     {"reload", tg_reload_verbs, "new configuration, new program"},
     {"status", tg_status_verbs, "what runs"},
     {"check", tg_check_verbs, "errors in the configuration"},
+    {"doctor", tg_doctor_verbs, "what does not fit, and how to mend it"},
+    {"why", tg_why_verbs, "the story of a verdict"},
     {"conf", tg_conf_verbs, "what can be configured"},
     {"account", tg_account_verbs, "who may sign in"},
     {"subscription", tg_subscription_verbs, "what has been paid for"},

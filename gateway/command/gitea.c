@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "base/result.h"
 #include "command/command.h"
+#include "command/gitea_parts.h"
 #include "command/nouns.h"
 #include "gitea/setup.h"
 #include "store/worker.h"
@@ -17,14 +18,16 @@ static const struct tg_option setup_options[] = {
     {NULL},
 };
 
-static int unknown_host(const struct tg_run *run, const char *host)
+const struct tg_gitea_conf *tg_run_find_gitea(struct tg_run *run, const char *host)
 {
-    const struct tg_gitea_conf *giteas = run->conf.giteas.items;
+    const struct tg_gitea_conf *giteas = run->conf.giteas.items, *found = tg_site_gitea(&run->conf, host);
     TG_STRING known = {NULL, 0, 0};
 
-    for (size_t i = 0; i < run->conf.giteas.count; i++)
+    for (size_t i = 0; i < run->conf.giteas.count && found == NULL; i++)
         tg_string_addf(&known, "%s%s", i > 0 ? ", " : "", giteas[i].host);
-    return tg_run_refuse(TG_EXIT_UNKNOWN, "there is no Gitea with host \"%s\" in %s; there is %s", host, run->config_path, known.base);
+    if (found == NULL)
+        tg_run_refuse(TG_EXIT_UNKNOWN, "there is no Gitea with host \"%s\" in %s; there is %s", host, run->config_path, known.base);
+    return found;
 }
 
 static int print_app_ini(const struct tg_gitea_conf *conf)
@@ -99,13 +102,15 @@ static int setup(struct tg_run *run, const void *given)
 
     if (status != TG_EXIT_DONE)
         return status;
-    const struct tg_gitea_conf *conf = tg_site_gitea(&run->conf, run->words[0]);
+    const struct tg_gitea_conf *conf = tg_run_find_gitea(run, run->words[0]);
     if (conf == NULL)
-        return unknown_host(run, run->words[0]);
+        return TG_EXIT_UNKNOWN;
     return values->print_app_ini ? print_app_ini(conf) : set_up(run, conf, values->force);
 }
 
 const struct tg_verb tg_gitea_verbs[] = {
     {"setup", "HOST", 1, setup_options, sizeof(struct setup_values), setup, "let a Gitea sign in with us; twice changes nothing"},
+    {"reconcile", "HOST", 1, NULL, 0, tg_gitea_reconcile_now, "compare its users with the accounts, and mend what is safe"},
+    {"forget", "LOGIN HOST", 2, NULL, 0, tg_gitea_forget_user, "forget the user of an account that was deleted there on purpose"},
     {NULL},
 };

@@ -42,6 +42,8 @@ int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, co
     headers[count++] = "Accept: application/json";
     if (call->token.base != NULL)
         headers[count++] = tg_arena_format(arena, "Authorization: token %.*s", TG_TEXT_ARGS(call->token));
+    else if (call->authorization != NULL)
+        headers[count++] = tg_arena_format(arena, "Authorization: %s", call->authorization);
     if (call->json.base != NULL)
         headers[count++] = "Content-Type: application/json";
     headers[count] = NULL;

@@ -13,6 +13,7 @@ struct tg_gitea_call {
     const char *method;       /* NULL: GET */
     const char *path;         /* with its query */
     struct tg_text token;     /* for Authorization: token ...; base NULL: none. Checked by tg_gitea_token_fit */
+    const char *authorization; /* instead of a token: the header's value */
     struct tg_text json;      /* body; base NULL: none */
     int64_t timeout_ms;
 };

@@ -104,6 +104,37 @@ static bool told_already(struct work *work, uint8_t digest[TG_DIGEST])
     return same;
 }
 
+static void name_addresses(struct work *work)
+{
+    const struct tg_gitea_setup *setup = work->setup;
+
+    work->callback = tg_arena_format(&work->arena, "https://%s/user/oauth2/%s/callback", setup->conf->host, setup->conf->source);
+    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", setup->backchannel, work->client.id);
+}
+
+static int is_current(struct work *work, bool *current)
+{
+    uint8_t digest[TG_DIGEST];
+
+    tg_try(tg_worker_store(work->worker, &work->store));
+    *current = false;
+    if (tg_try(tg_client_find_instance(work->store, work->setup->conf->host, &work->client)) != 0)
+        return 0;
+    name_addresses(work);
+    *current = strcmp(work->client.redirect_uri, work->callback) == 0 && told_already(work, digest);
+    return 0;
+}
+
+int tg_gitea_setup_is_current(struct tg_worker *worker, const struct tg_gitea_setup *setup, bool *current)
+{
+    struct work work = {.worker = worker, .setup = setup};
+    int result = is_current(&work, current);
+
+    tg_arena_done(&work.arena);
+    explicit_bzero(&work, sizeof(work));
+    return result;
+}
+
 static int list_source(struct work *work)
 {
     static const char *const arguments[] = {"admin", "auth", "list", "--vertical-bars", "--pad-char", " ", NULL};
@@ -220,8 +251,7 @@ static int probe_sign_in(struct work *work)
 static int run_all(struct work *work)
 {
     tg_try(register_client(work));
-    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", work->setup->backchannel,
-                                      work->client.id);
+    name_addresses(work);
     tg_try(ensure_source(work));
     tg_try(remember_instance(work));
     return probe_sign_in(work);

@@ -29,6 +29,9 @@ struct tg_gitea_setup {
 
 int tg_gitea_setup(struct tg_worker *worker, const struct tg_gitea_setup *setup);
 
+/* Whether Gitea was last told what it would be told now; asks only our database. conf, ring and backchannel are looked at. */
+int tg_gitea_setup_is_current(struct tg_worker *worker, const struct tg_gitea_setup *setup, bool *current);
+
 /* The app.ini fragment that goes with it. */
 void tg_gitea_app_ini(struct tg_string *out, const struct tg_gitea_conf *conf);
 

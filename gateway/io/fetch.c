@@ -176,12 +176,23 @@ static struct tg_text content_type(CURL *handle, struct tg_arena *arena)
     return tg_text(type);
 }
 
+static int64_t date_of(CURL *handle)
+{
+    struct curl_header *date;
+
+    if (curl_easy_header(handle, "Date", 0, CURLH_HEADER, -1, &date) != CURLHE_OK)
+        return 0;
+    time_t when = curl_getdate(date->value, NULL);
+    return when > 0 ? when : 0;
+}
+
 static void read_answer(CURL *handle, const struct incoming *in, struct tg_arena *arena, struct tg_fetched *out)
 {
     long status = 0;
 
     curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
     out->status = (int)status;
+    out->date_s = date_of(handle);
     out->content_type = content_type(handle, arena);
     out->body = tg_arena_text(arena, tg_string_text(&in->body));
 }

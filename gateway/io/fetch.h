@@ -24,6 +24,7 @@ struct tg_fetch {
 
 struct tg_fetched {
     int status;
+    int64_t date_s;              /* its own time (RFC 9110 6.6.1); 0: it did not tell */
     struct tg_text content_type; /* lower-cased, without parameters */
     struct tg_text body;         /* both live in the arena given */
 };
