@@ -16,12 +16,13 @@ static enum tg_step_answer unavailable(struct tg_visit *visit)
     return TG_STEP_NEXT;
 }
 
-static const struct tg_facts *copy_facts(struct tg_visit *visit, const struct tg_facts *facts)
+static void keep_facts(struct tg_visit *visit, const struct tg_facts *facts)
 {
     struct tg_facts *copy = h2o_mem_alloc_pool(&visit->req->pool, sizeof(*copy));
 
     *copy = *facts;
-    return copy;
+    visit->identity.facts = copy;
+    visit->identity.login = copy->login;
 }
 
 static enum tg_step_answer by_cookie(struct tg_visit *visit)
@@ -40,7 +41,7 @@ static enum tg_step_answer by_cookie(struct tg_visit *visit)
         if (entry->unknown || entry->facts.locked || cookie->epoch < entry->facts.session_epoch)
             return TG_STEP_NEXT;
         visit->identity.kind = TG_IDENTITY_ACCOUNT;
-        visit->identity.facts = copy_facts(visit, &entry->facts);
+        keep_facts(visit, &entry->facts);
     }
     session = h2o_strdup(&visit->req->pool, cookie->gitea_session, SIZE_MAX);
     visit->identity.gitea_session = tg_text_of(session);
@@ -58,7 +59,7 @@ static enum tg_step_answer by_account(struct tg_visit *visit, const char *accoun
         return TG_STEP_NEXT;
     }
     visit->identity.kind = entry->facts.locked ? TG_IDENTITY_PROHIBITED : TG_IDENTITY_ACCOUNT;
-    visit->identity.facts = copy_facts(visit, &entry->facts);
+    keep_facts(visit, &entry->facts);
     return TG_STEP_NEXT;
 }
 

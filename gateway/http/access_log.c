@@ -56,6 +56,7 @@ void tg_visit_log(struct tg_visit *visit, uint64_t duration_us)
     add_number(line, "bytes", req->bytes_sent);
     add_number(line, "received", req->body != NULL ? req->body->received : 0);
     add_number(line, "us", duration_us);
+    add_optional(line, "login", visit->identity.login);
     add_optional(line, "door", door_name(visit));
     add_optional(line, "verdict", visit->verdict.name);
     add_optional(line, "refused", visit->refusal);
