@@ -78,6 +78,11 @@ int tg_base64url_decode(struct tg_text text, void *out, size_t capacity, size_t 
     return decode_base64(text, sodium_base64_VARIANT_URLSAFE_NO_PADDING, tg_text_n(out, capacity), len);
 }
 
+void tg_base64(const void *bytes, size_t len, char *out)
+{
+    sodium_bin2base64(out, TG_BASE64_PADDED(len), bytes, len, sodium_base64_VARIANT_ORIGINAL);
+}
+
 int tg_base64_decode(struct tg_text text, void *out, size_t capacity, size_t *len)
 {
     return decode_base64(text, sodium_base64_VARIANT_ORIGINAL, tg_text_n(out, capacity), len);

@@ -35,6 +35,8 @@ void tg_base64url(const void *bytes, size_t len, char *out);
 enum { TG_BASE64_MALFORMED = 1 };
 int tg_base64url_decode(struct tg_text text, void *out, size_t capacity, size_t *len);
 /* RFC 4648 4 with padding, as in Authorization: Basic. */
+#define TG_BASE64_PADDED(n) (((n) + 2) / 3 * 4 + 1)
+void tg_base64(const void *bytes, size_t len, char *out);
 int tg_base64_decode(struct tg_text text, void *out, size_t capacity, size_t *len);
 
 /*

@@ -3,13 +3,15 @@
  *
  * Three addresses of Gitea can tell, and none of them always: /api/v1/token (1.27 and later, access tokens only, needs no scope),
  * /login/oauth/userinfo (needs no scope before 1.27, can be switched off), /api/v1/user (needs read:user). Content types matter:
- * a user whom Gitea forbids to sign in gets 200 from userinfo, as a page.
+ * a user whom Gitea forbids to sign in gets 200 from userinfo, as a page. Of such a user only the registry still gives a name, if the
+ * credential may use packages: its tokens hold the user's id.
  */
 #include <limits.h>
 #include <pthread.h>
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "base/secret.h"
 #include "gitea/call_api.h"
 
 enum { DEADLINE_MS = 2000, INSTANCES = 64, ABSENT_MS = 10 * 60 * 1000 };
@@ -23,6 +25,7 @@ struct question {
     struct tg_text credential;
     int64_t until_ms;
     struct tg_arena arena;
+    const char *basic; /* the credential as a header's value, for the address that takes no other form; NULL: as a token */
     int64_t user;
 };
 
@@ -68,7 +71,10 @@ static void remember_lack(const char *host)
 static int ask(struct question *question, const char *path, struct tg_fetched *answer)
 {
     int64_t left_ms = question->until_ms - tg_monotonic_ms();
-    struct tg_gitea_call call = {.path = path, .token = question->credential, .timeout_ms = left_ms};
+    struct tg_gitea_call call = {.path = path, .authorization = question->basic, .timeout_ms = left_ms};
+
+    if (question->basic == NULL)
+        call.token = question->credential;
 
     if (left_ms <= 0) {
         tg_fail("Gitea %s did not tell in time whose credential it is", question->conf->host);
@@ -164,6 +170,35 @@ static int ask_user_api(struct question *question)
     return TG_RESOLVED_USER;
 }
 
+/* The payload of the registry's token (RFC 7519 7.2), whose signature is nobody's business but Gitea's: it came from Gitea just now. */
+static int read_registry_token(const json_t *json, int64_t *user)
+{
+    struct tg_text token = tg_text(json_string_value(json_object_get(json, "token")));
+    char payload[1024];
+    size_t len;
+    TG_JSON *claims = NULL;
+
+    tg_text_cut(&token, '.');
+    if (token.base == NULL || tg_base64url_decode(tg_text_cut(&token, '.'), payload, sizeof(payload), &len) != 0)
+        return 1;
+    return tg_json_parse(tg_text_n(payload, len), &claims) == 0 && tg_json_int(claims, "UserID", user) == 0 && *user > 0 ? 0 : 1;
+}
+
+/* Who it is that may not sign in; 0 when nobody says. */
+static void name_prohibited(struct question *question)
+{
+    TG_FREED char *pair = tg_format("token:%.*s", TG_TEXT_ARGS(question->credential));
+    TG_FREED char *encoded = tg_alloc(TG_BASE64_PADDED(strlen(pair)));
+    struct tg_fetched answer = {0};
+    TG_JSON *json = NULL;
+
+    tg_base64(pair, strlen(pair), encoded);
+    question->basic = tg_arena_format(&question->arena, "Basic %s", encoded);
+    if (ask(question, "/v2/token?service=container_registry", &answer) != 0 || answer.status != 200 || !is_json(&answer) ||
+        tg_json_parse(answer.body, &json) != 0 || read_registry_token(json, &question->user) != 0)
+        question->user = 0;
+}
+
 int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,
                      enum tg_resolved *answer, int64_t *user)
 {
@@ -180,10 +215,12 @@ int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf,
         told = ask_userinfo(&question);
     if (told == ASK_NEXT)
         told = ask_user_api(&question);
+    if (told == TG_RESOLVED_PROHIBITED)
+        name_prohibited(&question);
     tg_arena_done(&question.arena);
 
     *answer = (enum tg_resolved)told;
-    if (told == TG_RESOLVED_USER)
+    if (told == TG_RESOLVED_USER || told == TG_RESOLVED_PROHIBITED)
         *user = question.user;
     return 0;
 }
