@@ -63,6 +63,7 @@ my %serve = (
     '/o/early' => sub { answer($_[0], '413 Too Large', 'early', 'Connection: close'); sleep 1; 0 },
     '/o/early-keep' => sub { answer($_[0], '401 No', 'early'); sleep 1; 0 },
     '/o/stall' => sub { sleep 20; 0 },
+    '/o/r.git/git-upload-pack' => sub { sleep 3.6; answer($_[0], '200 OK', 'packed') },
     '/o/half-head' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nContent-"; sleep 20; 0 },
     '/o/half-body' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"; sleep 20; 0 },
     '/o/truncated' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n12345"; 0 },
@@ -173,6 +174,7 @@ subtest 'failures of the upstream become 502 and 504 in the client\'s language' 
     my $took = time - $start;
     ok($took > 2.9 && $took < 4, 'after its deadline') or diag $took;
     like(get('/o/half-head'), qr/504$/, 'half a head');
+    is(get('/o/r.git/git-upload-pack', '-X', 'POST'), "packed\n200", 'git waits longer: Gitea packs before it answers');
     my (undef, $code) = curl('-k', '--http2', "$url/o/half-body");
     isnt($code, 0, 'half a body');
 };

@@ -47,10 +47,14 @@ enum tg_dialect { TG_DIALECT_PAGE, TG_DIALECT_TEXT, TG_DIALECT_LFS, TG_DIALECT_O
 /* Which credentials Gitea looks at behind a door. A request that has both keeps the token. What is not looked at is not sent. */
 enum tg_looks { TG_LOOKS_NOWHERE = 0, TG_LOOKS_COOKIE = 1, TG_LOOKS_TOKEN = 2, TG_LOOKS_BOTH = 3, TG_LOOKS_CLIENT = 4 };
 
+/* How long Gitea may think before it begins an answer: it packs and compresses first, and hashes what was sent. */
+enum tg_waits { TG_WAITS_SHORT, TG_WAITS_LONG };
+
 struct tg_door_info {
     const char *name;
     enum tg_looks looks;
     enum tg_dialect dialect;
+    enum tg_waits waits;
 };
 
 extern const struct tg_door_info tg_door_infos[TG_DOORS];

@@ -60,6 +60,14 @@ void tg_exchanges_end(struct tg_front_loop *part)
     }
 }
 
+/* How long Gitea may think. */
+static int64_t head_patience_ms(const struct tg_exchange *exchange)
+{
+    const struct tg_gitea_conf *conf = exchange->upstream->conf;
+
+    return (tg_door_infos[exchange->visit->door].waits == TG_WAITS_LONG ? conf->git_timeout_s : conf->head_timeout_s) * 1000;
+}
+
 /* How long whoever's turn it is may take; 0: the client's turn, whom libh2o times. */
 static int64_t patience_ms(const struct tg_exchange *exchange)
 {
@@ -69,7 +77,7 @@ static int64_t patience_ms(const struct tg_exchange *exchange)
     if (exchange->waiting || (exchange->wire != NULL && !exchange->wire->connected))
         return conf->connect_timeout_s * 1000;
     if (!exchange->head_done)
-        return sent ? conf->head_timeout_s * 1000 : exchange->in_flight ? conf->idle_timeout_s * 1000 : 0;
+        return sent ? head_patience_ms(exchange) : exchange->in_flight ? conf->idle_timeout_s * 1000 : 0;
     if (exchange->parked)
         return conf->head_timeout_s * 1000;
     if (exchange->answer_done || exchange->sending || exchange->paused)

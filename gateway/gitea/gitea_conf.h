@@ -20,8 +20,10 @@ struct tg_gitea_conf {
     struct tg_conf_list unmanaged_users; /* of const char *: existing users, bots, administrators let through by name */
     int64_t connect_timeout_s;       /* 5 */
     int64_t head_timeout_s;          /* until the response head: 60 */
+    int64_t git_timeout_s;           /* the same behind doors where Gitea packs first: 600 */
     int64_t idle_timeout_s;          /* without progress of a response body: 300 */
     int64_t max_connections;         /* per loop: 256 */
+    int64_t resolve_rate;            /* unknown credentials a second that it is asked about: 20 */
     int64_t body_limit;              /* of a request body, bytes; 0: none */
 };
 

@@ -29,7 +29,9 @@ static struct tg_gitea_conf gitea = {
     .connect_timeout_s = 2,
     .head_timeout_s = 3,
     .idle_timeout_s = 3,
+    .git_timeout_s = 5,
     .max_connections = 64,
+    .resolve_rate = 1000,
 };
 static struct tg_front_host feature = {.conf = &gitea};
 static struct tg_host host = {.kind = TG_HOST_GITEA, .feature = &feature};
@@ -44,7 +46,7 @@ static const struct tg_subscription_conf rules = {
 static struct tg_keyring ring = {.count = 1};
 static struct tg_pools pools;
 static struct tg_store store;
-static const char *state, *log_path;
+static const char *state, *log_path, *listed;
 static int listener = -1;
 static struct {
     const char *login;
@@ -171,6 +173,7 @@ static bool read_option(const char *option, char *value)
         const char **text;
     } options[] = {
         {"--connect-timeout", &gitea.connect_timeout_s}, {"--head-timeout", &gitea.head_timeout_s}, {"--idle-timeout", &gitea.idle_timeout_s},
+        {"--resolve-rate", &gitea.resolve_rate},
         {"--connections", &gitea.max_connections},       {"--body-limit", &gitea.body_limit},       {"--threads", &http.limits.threads},
         {"--host", NULL, &host.authority},               {"--state", NULL, &state},                 {"--log", NULL, &log_path},
         {"--path", NULL, &gitea.upstream.path},          {"--address", NULL, &gitea.upstream.host},
@@ -189,6 +192,8 @@ static bool read_option(const char *option, char *value)
         listener = atoi(value);
     else if (strcmp(option, "--port") == 0)
         gitea.upstream.port = (uint16_t)atoi(value);
+    else if (strcmp(option, "--listed") == 0)
+        listed = value;
     else if (strcmp(option, "--unmanaged") == 0)
         gitea.unmanaged = strcmp(value, "allow") == 0;
     else
@@ -201,6 +206,7 @@ static int fill_state(int argc, char **argv)
     tg_random(ring.keys[0].bytes, TG_KEY);
     host.origin = "https://localhost";
     gitea.host = host.authority;
+    gitea.unmanaged_users = (struct tg_conf_list){&listed, listed != NULL};
     if (state == NULL)
         return 0;
     tg_try(open_state());
