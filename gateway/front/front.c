@@ -33,11 +33,13 @@ int tg_front_new(const struct tg_front_options *options, struct tg_front **front
 
     made->options = *options;
     tg_random(made->digest_key, sizeof(made->digest_key));
+    pthread_mutex_init(&made->asking_lock, NULL);
     tg_doors_init();
     if ((result = tg_front_hosts_init(made)) != 0 || (result = check_upstreams(made)) != 0) {
         tg_front_free(made);
         return result;
     }
+    made->ask_rate = tg_ask_rate_new(made->gitea_count, made->digest_key);
     *front = made;
     return 0;
 }
@@ -46,6 +48,8 @@ void tg_front_free(struct tg_front *front)
 {
     if (front == NULL)
         return;
+    pthread_mutex_destroy(&front->asking_lock);
+    tg_ask_rate_free(front->ask_rate);
     free(front->places);
     free(front);
 }
@@ -57,6 +61,7 @@ static void on_tick(h2o_timeout_entry_t *entry)
 
     ++part->ticks;
     tg_exchange_tick(part, now_ms);
+    tg_flights_tick(part, now_ms);
     for (size_t i = 0; part->ticks % SWEEP_TICKS == 0 && i < part->front->gitea_count; ++i)
         tg_upstream_sweep(&part->upstreams[i], now_ms);
     h2o_timeout_link(part->loop->context.loop, &part->tick, &part->tick_entry);

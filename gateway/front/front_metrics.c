@@ -13,6 +13,7 @@ static const struct {
     {"teagate_facts_dropped_total", "Facts dropped from memory because they changed.", COUNT(facts_dropped)},
     {"teagate_credentials_found_total", "Credentials whose user was known in memory.", COUNT(credentials_found)},
     {"teagate_credentials_asked_total", "Credentials looked up in the database or asked of a Gitea.", COUNT(credentials_asked)},
+    {"teagate_credentials_limited_total", "Credentials that Gitea was not asked about because too many were.", COUNT(credentials_limited)},
     {"teagate_cookies_opened_total", "Gateway cookies opened.", COUNT(cookies_opened)},
     {"teagate_cookies_broken_total", "Gateway cookies that did not open.", COUNT(cookies_broken)},
     {"teagate_waits_refused_total", "Requests that could not wait for a worker because too many did.", COUNT(waits_refused)},

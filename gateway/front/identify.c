@@ -63,8 +63,11 @@ static enum tg_step_answer by_account(struct tg_visit *visit, const char *accoun
     return TG_STEP_NEXT;
 }
 
-/* Keyed by the secret and the instance; a token that names its user is another key than the same bytes in Basic. */
-static void credential_key(const struct tg_visit *visit, const struct tg_presented *presented, uint8_t key[TG_TABLE_KEY])
+/* Keyed by the text, the instance and what the text is: a token, one that names its user (which is another key than the same bytes in
+   Basic), an owner's name. */
+enum text_kind { TOKEN = 1, NAMING_TOKEN = 2, OWNER = 3 };
+
+static void text_key(const struct tg_visit *visit, struct tg_text text, enum text_kind kind, uint8_t key[TG_TABLE_KEY])
 {
     const struct tg_front *front = tg_front_of(visit)->front;
     uint8_t keyed[TG_KEY];
@@ -72,8 +75,31 @@ static void credential_key(const struct tg_visit *visit, const struct tg_present
     memcpy(keyed, front->digest_key, sizeof(keyed));
     for (size_t i = 0, index = tg_front_host_of(visit)->index; i < sizeof(index); ++i, index >>= 8)
         keyed[i] ^= (uint8_t)index;
-    keyed[sizeof(keyed) - 1] ^= presented->gitea_user != 0 ? 2 : 1;
-    tg_digest_keyed(keyed, presented->secret, key);
+    keyed[sizeof(keyed) - 1] ^= kind;
+    tg_digest_keyed(keyed, text, key);
+}
+
+/* Jobs of Actions: the owner of what they touch answers for them. Where none stands in the path, or he has no account, they pass. */
+static enum tg_step_answer by_owner(struct tg_visit *visit)
+{
+    const struct tg_credential_entry *entry;
+    enum tg_step_answer answer;
+    char owner[TG_OWNER], account[TG_ID];
+    uint8_t key[TG_TABLE_KEY];
+
+    visit->identity.kind = TG_IDENTITY_ANONYMOUS;
+    if (!tg_owner_of(&visit->path, owner))
+        return TG_STEP_NEXT;
+    text_key(visit, tg_text(owner), OWNER, key);
+    if ((entry = tg_credential_find_entry(tg_front_of(visit), key)) == NULL)
+        return tg_owner_await(visit, owner, key, on_ready) == 0 ? TG_STEP_WAIT : unavailable(visit);
+    if (entry->account[0] == '\0')
+        return TG_STEP_NEXT;
+    memcpy(account, entry->account, sizeof(account));
+    answer = by_account(visit, account);
+    if (answer == TG_STEP_NEXT && visit->identity.kind == TG_IDENTITY_ACCOUNT && visit->identity.facts->is_operator)
+        visit->identity = (struct tg_identity){.kind = TG_IDENTITY_ANONYMOUS}; /* an operator's job is no operator */
+    return answer;
 }
 
 static enum tg_step_answer by_credential(struct tg_visit *visit, struct tg_text authorization)
@@ -88,16 +114,21 @@ static enum tg_step_answer by_credential(struct tg_visit *visit, struct tg_text 
     visit->identity.kind = TG_IDENTITY_INVALID;
     if (tg_presented_read(authorization, &presented) != 0)
         return TG_STEP_NEXT;
+    if (presented.gitea_user == TG_GITEA_ACTIONS)
+        return by_owner(visit);
     if (presented.gitea_user < 0) {
         visit->identity.kind = TG_IDENTITY_ANONYMOUS;
         return TG_STEP_NEXT;
     }
-    credential_key(visit, &presented, key);
+    text_key(visit, presented.secret, presented.gitea_user != 0 ? NAMING_TOKEN : TOKEN, key);
     if ((entry = tg_credential_find_entry(tg_front_of(visit), key)) == NULL)
         return tg_credential_await(visit, &presented, key, on_ready) == 0 ? TG_STEP_WAIT : unavailable(visit);
     resolved = entry->answer;
     if (resolved == TG_RESOLVED_INVALID)
         return TG_STEP_NEXT;
+    if (resolved == TG_RESOLVED_USER && entry->user == TG_GITEA_ACTIONS)
+        return by_owner(visit);
+    visit->identity.is_listed = entry->is_listed;
     visit->identity.kind = resolved == TG_RESOLVED_PROHIBITED ? TG_IDENTITY_PROHIBITED : TG_IDENTITY_UNMANAGED;
     if (entry->account[0] == '\0')
         return TG_STEP_NEXT;

@@ -13,9 +13,10 @@
 /* What an Authorization field presents, as Gitea reads it. UNREADABLE: in no form that we know; it is not sent on. */
 struct tg_presented {
     struct tg_text secret;   /* token, or the slot of Basic that Gitea takes for one; points into the field or into scratch */
-    int64_t gitea_user;      /* of a token that names its user itself and that Gitea signed; 0: ask; < 0: nobody */
+    int64_t gitea_user;      /* of a token that names its user itself and that Gitea signed; 0: ask; < 0: nobody, or TG_GITEA_ACTIONS */
     char scratch[2048];
 };
+enum { TG_GITEA_ACTIONS = -2 }; /* Gitea's id for jobs of Actions */
 enum { TG_PRESENTED_UNREADABLE = 1 };
 int tg_presented_read(struct tg_text authorization, struct tg_presented *out);
 

@@ -105,11 +105,26 @@ static bool is_for_operators(const struct tg_visit *visit)
     return visit->door == TG_DOOR_OPERATOR || visit->door == TG_DOOR_OPERATOR_API;
 }
 
-/* Operators are accounts of ours; Gitea's own administrators are not among them. */
+/* Operators are accounts of ours; Gitea's own administrators are not among them unless they are let through by name. */
 static enum tg_step_answer refuse_stranger(struct tg_visit *visit)
 {
     decide(visit, FORBIDDEN);
     return tg_refuse(visit, TG_ERROR_FORBIDDEN, "not-an-operator");
+}
+
+/* Nobody, so far: a person is asked who he is. */
+static enum tg_step_answer admit_stranger(struct tg_visit *visit)
+{
+    const char *location;
+
+    if (!is_for_operators(visit))
+        return TG_STEP_NEXT;
+    if (visit->door != TG_DOOR_OPERATOR || (location = tg_sign_in_return(visit)) == NULL)
+        return refuse_stranger(visit);
+    decide(visit, FORBIDDEN);
+    visit->refusal = "not-signed-in";
+    tg_reply_redirect(visit, 303, location);
+    return TG_STEP_DONE;
 }
 
 static enum tg_step_answer judge(struct tg_visit *visit)
@@ -147,6 +162,8 @@ static enum tg_step_answer refuse_unmanaged(struct tg_visit *visit)
 {
     enum { REFUSE };
 
+    if (visit->identity.is_listed)
+        return TG_STEP_NEXT;
     if (is_for_operators(visit))
         return refuse_stranger(visit);
     if (tg_front_host_of(visit)->conf->unmanaged != REFUSE)
@@ -174,8 +191,8 @@ enum tg_step_answer tg_step_policy(struct tg_visit *visit)
         return tg_refuse(visit, TG_ERROR_UNAVAILABLE, "unavailable");
     case TG_IDENTITY_INVALID: /* goes on without its credential, and Gitea asks for one */
         decide(visit, INVALID);
-        return TG_STEP_NEXT;
+        return admit_stranger(visit);
     default:
-        return TG_STEP_NEXT;
+        return admit_stranger(visit);
     }
 }

@@ -27,7 +27,7 @@ static int read_basic(struct tg_text encoded, struct tg_presented *out)
 }
 
 /*
- * Gitea's own tokens for LFS and packages are signed by it and name their user. The signature is not checked here: if it is wrong, Gitea
+ * Gitea's own tokens for LFS and packages are signed by it and name their user, those of jobs their task. The signature is not checked here: if it is wrong, Gitea
  * refuses the request, so a lie about the user gains nothing; if it is right, the payload is what Gitea wrote.
  */
 static void read_named_user(struct tg_presented *out)
@@ -36,14 +36,17 @@ static void read_named_user(struct tg_presented *out)
     char payload[1024];
     size_t len;
     TG_JSON *claims = NULL;
+    int64_t task;
 
     tg_text_cut(&rest, '.');
     if (rest.base == NULL)
         return;
     if (tg_base64url_decode(tg_text_cut(&rest, '.'), payload, sizeof(payload), &len) != 0 || rest.base == NULL)
         return;
-    if (tg_json_parse(tg_text_n(payload, len), &claims) != 0 || tg_json_int(claims, "UserID", &out->gitea_user) != 0)
-        out->gitea_user = 0;
+    if (tg_json_parse(tg_text_n(payload, len), &claims) != 0)
+        return;
+    if (tg_json_int(claims, "UserID", &out->gitea_user) != 0)
+        out->gitea_user = tg_json_int(claims, "TaskID", &task) == 0 ? TG_GITEA_ACTIONS : 0;
 }
 
 int tg_presented_read(struct tg_text authorization, struct tg_presented *out)

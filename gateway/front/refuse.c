@@ -1,5 +1,6 @@
 /* refuse.c - see refuse.h */
 #include "front/refuse.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "front/state.h"
 #include "http/reply.h"
@@ -65,7 +66,8 @@ static const char *oci_code(int status)
     return status == 404 ? "NAME_UNKNOWN" : status == 429 || status == 503 ? "TOOMANYREQUESTS" : "UNSUPPORTED";
 }
 
-static void fill_json(struct tg_reply *reply, enum tg_dialect dialect, struct tg_text line, struct tg_arena *arena)
+/* more: further members for clients of the API; NULL: none */
+static void fill_json(struct tg_reply *reply, enum tg_dialect dialect, struct tg_text line, json_t *more, struct tg_arena *arena)
 {
     TG_JSON *document = NULL;
 
@@ -76,6 +78,8 @@ static void fill_json(struct tg_reply *reply, enum tg_dialect dialect, struct tg
         document = json_pack("{s:[{s:s, s:s%}]}", "errors", "code", oci_code(reply->status), "message", line.base, line.len);
     else
         document = json_pack("{s:s%}", "message", line.base, line.len);
+    if (dialect == TG_DIALECT_API && more != NULL)
+        json_object_update(document, more);
     reply->content_type = dialect == TG_DIALECT_LFS ? "application/vnd.git-lfs+json" : "application/json; charset=utf-8";
     reply->body = json_text(arena, document);
     reply->is_page = false;
@@ -110,11 +114,23 @@ enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, c
     else
         tg_error_text(kind, &values, arena, &reply);
     if (dialect != TG_DIALECT_PAGE && dialect != TG_DIALECT_TEXT)
-        fill_json(&reply, dialect, tg_text(tg_error_line(kind)), arena);
+        fill_json(&reply, dialect, tg_text(tg_error_line(kind)), NULL, arena);
     if (reply.status == 405)
         tg_reply_header(&reply, TG_TEXT("allow"), TG_TEXT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;
+}
+
+/* state, until when it lasts if nothing is done (RFC 3339), and where it can be mended; what does not apply is null. */
+static json_t *standing_json(const struct tg_standing *standing, const struct tg_words *words)
+{
+    char until[TG_TIME_ISO];
+    bool ends = !standing->held && standing->next_transition_s != INT64_MAX;
+
+    if (ends)
+        tg_time_iso(standing->next_transition_s, until);
+    return json_pack("{s:s, s:s?, s:s?}", "state", standing->held ? "held" : tg_phase_name(standing->phase), "until", ends ? until : NULL,
+                     "renew_url", words->renew_url.base);
 }
 
 enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_facts *facts, const struct tg_standing *standing)
@@ -123,10 +139,12 @@ enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_f
     struct tg_arena *arena = tg_front_arena(visit);
     enum tg_dialect dialect = dialect_of(visit);
     struct tg_reply reply = {.status = tg_refusal_status(standing), .content_type = "text/plain; charset=utf-8"};
+    TG_JSON *more = NULL;
     struct tg_words words;
 
     visit->refusal = standing->held ? "held" : tg_phase_name(standing->phase);
     tg_words(facts, standing, options->rules, arena, &words);
+    more = standing_json(standing, &words);
     if (dialect == TG_DIALECT_PAGE && options->templates != NULL) {
         struct tg_refusal refusal = {.words = &words, .standing = standing, .login = tg_text(facts->login),
                                      .reference = tg_text(visit->id)};
@@ -135,7 +153,7 @@ enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_f
     } else if (dialect == TG_DIALECT_PAGE || dialect == TG_DIALECT_TEXT) {
         reply.body = words.lines;
     } else {
-        fill_json(&reply, dialect, words.line, arena);
+        fill_json(&reply, dialect, words.line, more, arena);
     }
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;
@@ -153,7 +171,7 @@ enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const
     if (dialect == TG_DIALECT_TEXT)
         reply.body = tg_text(tg_arena_format(arena, "%s\n", sentence));
     else
-        fill_json(&reply, dialect, tg_text(sentence), arena);
+        fill_json(&reply, dialect, tg_text(sentence), NULL, arena);
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;
 }

@@ -11,6 +11,7 @@
 
 enum {
     FLIGHTS_MAX = 1024,          /* on one loop */
+    WAIT_MS = 2000,              /* nobody waits longer, give or take a tick */
     READ_AGAIN = 5,              /* times, when changes overtake a fill */
     KEEP_USER_MS = 600 * 1000,   /* then the database is looked at again, not Gitea */
     KEEP_UNMANAGED_MS = 30 * 1000,
@@ -43,8 +44,11 @@ struct tg_flight {
     char account[TG_ID];
     struct tg_facts_entry facts;
 
-    /* credential */
+    /* credential, or the owner of a path */
     const struct tg_gitea_conf *conf;
+    size_t instance;
+    char owner[TG_OWNER];        /* "": a credential */
+    char address[48];            /* of the first who wants to know */
     struct tg_pool *resolve_pool;
     char *secret;                /* owned; wiped */
     size_t secret_len;
@@ -52,7 +56,12 @@ struct tg_flight {
     int64_t named_user;          /* by the credential itself; 0: none */
     int64_t change;              /* of the snapshot in which the account was looked up */
     struct tg_credential_entry credential;
+    bool is_asking, is_limited;
+    struct tg_flight *asking_next; /* among those whose question is put; the front's, under its lock */
+    struct tg_flight *followers;   /* of other loops, with the same question; linked by asking_next */
 
+    uint64_t began_ms;           /* by the loop's clock */
+    int64_t asked_ms;            /* the same moment, by everybody's */
     bool ok;
 };
 
@@ -101,13 +110,27 @@ static int read_facts(struct tg_flight *flight, struct tg_worker *worker)
     return result;
 }
 
+static bool is_listed(const struct tg_gitea_conf *conf, const char *login)
+{
+    const char *const *names = conf->unmanaged_users.items;
+
+    for (size_t i = 0; login[0] != '\0' && i < conf->unmanaged_users.count; ++i)
+        if (strcasecmp(names[i], login) == 0)
+            return true;
+    return false;
+}
+
 /* The second leg: with the caller's own credential. */
 static int ask_gitea(struct tg_flight *flight, struct tg_worker *worker)
 {
     struct tg_credential_entry *entry = &flight->credential;
 
+    struct tg_gitea_user user;
+
     *entry = (struct tg_credential_entry){.user = 0};
-    tg_try(tg_gitea_resolve(worker, flight->conf, tg_text_n(flight->secret, flight->secret_len), &entry->answer, &entry->user));
+    tg_try(tg_gitea_resolve(worker, flight->conf, tg_text_n(flight->secret, flight->secret_len), &entry->answer, &user));
+    entry->user = user.id;
+    entry->is_listed = is_listed(flight->conf, user.login);
     return entry->answer == TG_RESOLVED_UNAVAILABLE ? TG_FAILED : 0;
 }
 
@@ -131,28 +154,57 @@ static void take_known(struct tg_flight *flight, const struct tg_credential *kno
     flight->change = known->change;
 }
 
+/* Who is nobody of ours may be let through by name, and names are Gitea's to tell. */
+static bool needs_name(const struct tg_flight *flight, const struct tg_credential *known)
+{
+    return known->account[0] == '\0' && known->gitea_user > 0 && flight->conf->unmanaged_users.count != 0;
+}
+
+static int find_owner(struct tg_flight *flight, struct tg_worker *worker)
+{
+    struct tg_credential_entry *entry = &flight->credential;
+    struct tg_account account;
+    struct tg_store *store;
+
+    *entry = (struct tg_credential_entry){.answer = TG_RESOLVED_USER};
+    tg_try(tg_worker_store(worker, &store));
+    tg_try(tg_change_last(store, &flight->change));
+    if (tg_try(tg_account_find_login(store, tg_text(flight->owner), &account)) > 0 ||
+        tg_try(tg_member_user(store, flight->conf->host, account.id, &entry->user)) > 0)
+        return 0; /* an organisation, or nobody of ours */
+    memcpy(entry->account, account.id, sizeof(entry->account));
+    return 0;
+}
+
 static int resolve_credential(struct tg_flight *flight, struct tg_worker *worker)
 {
     uint8_t digest[TG_DIGEST];
     struct tg_credential known;
+    bool listed;
+
+    if (flight->owner[0] != '\0')
+        return find_owner(flight, worker);
 
     if (flight->named_user != 0) {
         flight->credential = (struct tg_credential_entry){.answer = TG_RESOLVED_USER, .user = flight->named_user};
         return find_account(flight, worker);
     }
     tg_digest(tg_text_n(flight->secret, flight->secret_len), digest);
+    if (tg_try(tg_cache_credential(worker, flight->conf->host, digest, &known)) == 0 && !needs_name(flight, &known)) {
+        take_known(flight, &known);
+        return 0;
+    }
     if (!flight->ask_gitea) {
-        if (tg_try(tg_cache_credential(worker, flight->conf->host, digest, &known)) > 0)
-            flight->ask_gitea = true;
-        else
-            take_known(flight, &known);
+        flight->ask_gitea = true;
         return 0;
     }
     tg_try(ask_gitea(flight, worker));
     if (flight->credential.answer != TG_RESOLVED_USER)
         return find_account(flight, worker);
+    listed = flight->credential.is_listed;
     tg_try(tg_cache_credential_keep(worker, flight->conf->host, digest, flight->credential.user, &known));
     take_known(flight, &known);
+    flight->credential.is_listed = listed && known.account[0] == '\0';
     return 0;
 }
 
@@ -160,8 +212,13 @@ static void work(struct tg_job *job, void *worker)
 {
     struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, job, job);
     bool second_leg = flight->ask_gitea;
-    int result = flight->is_credential ? resolve_credential(flight, worker) : read_facts(flight, worker);
+    int result;
 
+    if (second_leg && tg_monotonic_ms() - flight->asked_ms >= WAIT_MS) { /* nobody waits for it any more */
+        flight->ok = flight->ask_gitea = false;
+        return;
+    }
+    result = flight->is_credential ? resolve_credential(flight, worker) : read_facts(flight, worker);
     flight->ok = result >= 0;
     if (result < 0)
         tg_log(TG_LOG_WARN, flight->is_credential ? "credential-unresolved" : "facts-unread", "instance",
@@ -170,17 +227,70 @@ static void work(struct tg_job *job, void *worker)
         flight->ask_gitea = false;
 }
 
+/* Whoever asked the same meanwhile, on another loop, has the same answer. */
+static void conclude(struct tg_flight *flight)
+{
+    struct tg_front *front = flight->part->front;
+    struct tg_flight *follower = NULL, *next;
+
+    if (flight->is_asking) {
+        struct tg_flight **slot = &front->asking;
+
+        pthread_mutex_lock(&front->asking_lock);
+        while (*slot != flight)
+            slot = &(*slot)->asking_next;
+        *slot = flight->asking_next;
+        flight->is_asking = false;
+        follower = flight->followers;
+        flight->followers = NULL;
+        pthread_mutex_unlock(&front->asking_lock);
+    }
+    for (; follower != NULL; follower = next) {
+        next = follower->asking_next;
+        follower->ok = flight->ok;
+        follower->credential = flight->credential;
+        follower->change = flight->change;
+        follower->ask_gitea = false;
+        tg_loop_send(follower->part->loop->loop, &follower->message);
+    }
+    tg_loop_send(flight->part->loop->loop, &flight->message);
+}
+
+/* false: the same is being asked already, and its answer will be this one's, too. */
+static bool begin_asking(struct tg_flight *flight)
+{
+    struct tg_front *front = flight->part->front;
+    struct tg_flight *other;
+    bool is_first;
+
+    pthread_mutex_lock(&front->asking_lock);
+    for (other = front->asking; other != NULL; other = other->asking_next)
+        if (memcmp(other->key, flight->key, TG_TABLE_KEY) == 0)
+            break;
+    is_first = flight->is_asking = other == NULL;
+    flight->asking_next = is_first ? front->asking : other->followers;
+    *(is_first ? &front->asking : &other->followers) = flight;
+    pthread_mutex_unlock(&front->asking_lock);
+    return is_first;
+}
+
 /* What the database does not know is asked of Gitea, in the pool for that: the database's answers never wait behind it. */
 static void finish(struct tg_job *job)
 {
     struct tg_flight *flight = H2O_STRUCT_FROM_MEMBER(struct tg_flight, job, job);
+    struct tg_ask_rate *rate = flight->part->front->ask_rate;
 
-    if (flight->ok && flight->is_credential && flight->ask_gitea) {
-        if (flight->resolve_pool != NULL && tg_pool_submit(flight->resolve_pool, job) == 0)
-            return;
-        flight->ok = false;
+    if (!flight->ok || !flight->is_credential || !flight->ask_gitea) {
+        conclude(flight);
+        return;
     }
-    tg_loop_send(flight->part->loop->loop, &flight->message);
+    if (!begin_asking(flight))
+        return;
+    flight->is_limited = !tg_ask_rate_take(rate, flight->instance, flight->conf->resolve_rate, flight->address);
+    if (flight->is_limited || flight->resolve_pool == NULL || tg_pool_submit(flight->resolve_pool, job) != 0) {
+        flight->ok = flight->ask_gitea = false;
+        conclude(flight);
+    }
 }
 
 /* ---- on the loop */
@@ -231,10 +341,9 @@ static bool keep(struct tg_flight *flight)
     return tg_facts_keep(flight->part, flight->account, &flight->facts, flight->least_change);
 }
 
-static void land(struct tg_flight *flight)
+static void wake_waiters(struct tg_flight *flight, bool ok)
 {
     struct waiter *waiter;
-    bool ok = flight->ok;
 
     /* each may start other flights, answer its request, and take others of the same connection with it */
     while ((waiter = flight->waiters) != NULL) {
@@ -244,7 +353,19 @@ static void land(struct tg_flight *flight)
         if (!waiter->visit->is_gone)
             waiter->on_ready(waiter->visit, ok);
     }
-    flight_free(flight);
+}
+
+void tg_flights_tick(struct tg_front_loop *part, uint64_t now_ms)
+{
+    struct tg_flight *flight = part->flights;
+
+    while (flight != NULL) {
+        bool overdue = now_ms - flight->began_ms >= WAIT_MS && flight->waiters != NULL;
+
+        if (overdue)
+            wake_waiters(flight, false);
+        flight = overdue ? part->flights : flight->next;
+    }
 }
 
 static void on_landed(struct tg_message *message)
@@ -256,7 +377,9 @@ static void on_landed(struct tg_message *message)
             return;
         flight->ok = false;
     }
-    land(flight);
+    tg_metric_add(&flight->part->counts.credentials_limited, flight->is_limited);
+    wake_waiters(flight, flight->ok);
+    flight_free(flight);
 }
 
 /* Whose a credential is may change with any account and instance; facts change with their own account. */
@@ -316,6 +439,8 @@ static struct tg_flight *new_flight(struct tg_front_loop *part, const uint8_t ke
     flight->message.run = on_landed;
     flight->part = part;
     flight->is_credential = is_credential;
+    flight->began_ms = h2o_now(part->loop->context.loop);
+    flight->asked_ms = tg_monotonic_ms();
     memcpy(flight->key, key, TG_TABLE_KEY);
     if ((flight->next = part->flights) != NULL)
         flight->next->slot = &flight->next;
@@ -354,26 +479,56 @@ int tg_facts_await(struct tg_visit *visit, const char *account, tg_flight_ready 
     return start_flight(flight, visit, on_ready);
 }
 
-int tg_credential_await(struct tg_visit *visit, const struct tg_presented *presented, const uint8_t key[TG_TABLE_KEY],
-                        tg_flight_ready on_ready)
+/* One that is under way already, or a new one; NULL: too much is under way. */
+static struct tg_flight *credential_flight(struct tg_visit *visit, const uint8_t key[TG_TABLE_KEY], bool *is_new)
 {
     struct tg_front_loop *part = tg_front_of(visit);
     struct tg_flight *flight;
     size_t count;
 
-    if ((flight = find_flight(part, key, true, &count)) != NULL) {
+    *is_new = false;
+    if ((flight = find_flight(part, key, true, &count)) != NULL || count >= FLIGHTS_MAX)
+        return flight;
+    *is_new = true;
+    flight = new_flight(part, key, true);
+    flight->conf = tg_front_host_of(visit)->conf;
+    flight->instance = tg_front_host_of(visit)->index;
+    flight->resolve_pool = part->front->options.pools->of[TG_POOL_RESOLVE];
+    memcpy(flight->address, visit->address, sizeof(flight->address));
+    return flight;
+}
+
+int tg_owner_await(struct tg_visit *visit, const char *owner, const uint8_t key[TG_TABLE_KEY], tg_flight_ready on_ready)
+{
+    bool is_new;
+    struct tg_flight *flight = credential_flight(visit, key, &is_new);
+
+    if (flight == NULL)
+        return TG_FLIGHT_REFUSED;
+    if (!is_new) {
         wait_for(flight, visit, on_ready);
         return 0;
     }
-    if (count >= FLIGHTS_MAX)
+    memcpy(flight->owner, owner, strnlen(owner, sizeof(flight->owner) - 1));
+    return start_flight(flight, visit, on_ready);
+}
+
+int tg_credential_await(struct tg_visit *visit, const struct tg_presented *presented, const uint8_t key[TG_TABLE_KEY],
+                        tg_flight_ready on_ready)
+{
+    bool is_new;
+    struct tg_flight *flight = credential_flight(visit, key, &is_new);
+
+    if (flight == NULL)
         return TG_FLIGHT_REFUSED;
-    flight = new_flight(part, key, true);
-    flight->conf = tg_front_host_of(visit)->conf;
-    flight->resolve_pool = part->front->options.pools->of[TG_POOL_RESOLVE];
+    if (!is_new) {
+        wait_for(flight, visit, on_ready);
+        return 0;
+    }
     flight->named_user = presented->gitea_user;
     flight->secret_len = presented->secret.len;
     flight->secret = tg_alloc(flight->secret_len + 1);
     memcpy(flight->secret, presented->secret.base, flight->secret_len);
-    tg_metric_add(&part->counts.credentials_asked, 1);
+    tg_metric_add(&flight->part->counts.credentials_asked, 1);
     return start_flight(flight, visit, on_ready);
 }

@@ -8,6 +8,7 @@
 #define TG_FRONT_RESOLVER_H
 
 #include "front/identify.h"
+#include "front/owner.h"
 #include "front/state.h"
 #include "gitea/api.h"
 #include "store/subscription.h"
@@ -22,6 +23,7 @@ struct tg_credential_entry {
     enum tg_resolved answer;
     int64_t user;            /* Gitea's id */
     char account[TG_ID];     /* "": nobody of ours */
+    bool is_listed;          /* nobody of ours, but let through by name */
     uint64_t until_ms;       /* by the loop's clock: when it is asked again */
 };
 
@@ -40,6 +42,11 @@ typedef void (*tg_flight_ready)(struct tg_visit *visit, bool ok);
 int tg_facts_await(struct tg_visit *visit, const char *account, tg_flight_ready on_ready);
 int tg_credential_await(struct tg_visit *visit, const struct tg_presented *presented, const uint8_t key[TG_TABLE_KEY],
                         tg_flight_ready on_ready);
+
+/* The account of an owner's name, kept like a credential. */
+int tg_owner_await(struct tg_visit *visit, const char *owner, const uint8_t key[TG_TABLE_KEY], tg_flight_ready on_ready);
+/* Whoever waits too long is told that it cannot be told now. */
+void tg_flights_tick(struct tg_front_loop *part, uint64_t now_ms);
 
 /* On the loop: changes have become known. drop_all: there was a gap. */
 struct tg_change_news {

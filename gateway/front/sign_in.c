@@ -93,11 +93,21 @@ static bool has_message(const struct tg_visit *visit)
     return false;
 }
 
-const char *tg_sign_in_redirect(struct tg_visit *visit)
+/* target: as it stands in a query; base NULL: none */
+static const char *start_address(struct tg_visit *visit, struct tg_text target)
 {
     const char *source = tg_front_host_of(visit)->conf->source;
-    struct tg_text target;
     h2o_iovec_t location;
+
+    location = h2o_concat(&visit->req->pool, h2o_iovec_init(H2O_STRLIT("/user/oauth2/")), h2o_iovec_init(source, strlen(source)),
+                          target.base != NULL ? h2o_iovec_init(H2O_STRLIT("?redirect_to=")) : h2o_iovec_init("", 0),
+                          h2o_iovec_init(target.base != NULL ? target.base : "", target.len));
+    return h2o_strdup(&visit->req->pool, location.base, location.len).base;
+}
+
+const char *tg_sign_in_redirect(struct tg_visit *visit)
+{
+    struct tg_text target;
     size_t count;
 
     if (has_message(visit))
@@ -105,10 +115,17 @@ const char *tg_sign_in_redirect(struct tg_visit *visit)
     target = tg_query_value(visit->path.query, "redirect_to", &count);
     if (count != 1 || target.len == 0 || !value_is_sound(target, true))
         target = (struct tg_text){NULL, 0};
-    location = h2o_concat(&visit->req->pool, h2o_iovec_init(H2O_STRLIT("/user/oauth2/")), h2o_iovec_init(source, strlen(source)),
-                          target.base != NULL ? h2o_iovec_init(H2O_STRLIT("?redirect_to=")) : h2o_iovec_init("", 0),
-                          h2o_iovec_init(target.base != NULL ? target.base : "", target.len));
-    return h2o_strdup(&visit->req->pool, location.base, location.len).base;
+    return start_address(visit, target);
+}
+
+const char *tg_sign_in_return(struct tg_visit *visit)
+{
+    TG_STRING target = {NULL};
+
+    if ((tg_door_method(tg_text_of(visit->req->method)) & (TG_DOOR_GET | TG_DOOR_HEAD)) == 0)
+        return NULL;
+    tg_url_encode(&target, tg_text_of(visit->req->path));
+    return start_address(visit, tg_string_text(&target));
 }
 
 /* ---- whose sign-in was it? */

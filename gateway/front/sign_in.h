@@ -20,6 +20,8 @@ bool tg_sign_in_query_fits(enum tg_door door, struct tg_text query);
 /* GET /user/login of 1.25 shows a page of its own: the way to our provider instead, unless Gitea has a message to show there.
    NULL: let it pass. The text is the pool's. */
 const char *tg_sign_in_redirect(struct tg_visit *visit);
+/* The same for a page that is only for somebody: back to it afterwards. NULL: what is not a page has no way back. */
+const char *tg_sign_in_return(struct tg_visit *visit);
 
 /* Looks at the head of an answer on a sign-in route and sets what cookie of ours it carries. true: it waits for a worker, which then
    calls tg_exchange_unpark. */

@@ -5,6 +5,7 @@
 #define TG_FRONT_STATE_H
 
 #include <pthread.h>
+#include "front/ask_rate.h"
 #include "front/doors.h"
 #include "front/front.h"
 #include "front/table.h"
@@ -20,6 +21,8 @@ struct tg_watch {
     struct tg_server *server;
 };
 
+struct tg_flight; /* resolver.h */
+
 struct tg_front {
     struct tg_front_options options;
     const struct tg_host **places; /* host names, open addressing */
@@ -28,10 +31,11 @@ struct tg_front {
     uint8_t digest_key[TG_KEY];    /* of this process: for keys of tables */
     struct tg_front_loop *loops[TG_FRONT_LOOPS];
     _Atomic size_t loop_count;
+    struct tg_ask_rate *ask_rate;
+    pthread_mutex_t asking_lock;   /* of all loops: what Gitea is being asked */
+    struct tg_flight *asking;
     struct tg_watch watch;
 };
-
-struct tg_flight; /* resolver.h */
 
 /* One loop's part; touched by that loop only. */
 struct tg_front_loop {
@@ -52,7 +56,7 @@ struct tg_front_loop {
     int64_t change_known;
 
     struct {
-        _Atomic uint64_t facts_found, facts_read, facts_dropped, credentials_found, credentials_asked, cookies_opened, cookies_broken,
+        _Atomic uint64_t facts_found, facts_read, facts_dropped, credentials_found, credentials_asked, credentials_limited, cookies_opened, cookies_broken,
             waits_refused;
     } counts;
 };

@@ -47,11 +47,11 @@ int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf 
 
 /*
  * Whose credential is this? Asked with the caller's own: `Authorization: token X` at /login/oauth/userinfo, then /api/v1/user.
- * The answers: ACCOUNT with the user's id, INVALID, PROHIBITED (valid, its user is forbidden to sign in; *user 0 when nameless),
- * UNAVAILABLE. deadline 2 s.
+ * The answers: USER with id and login (of *user nothing else is filled), INVALID, PROHIBITED (valid, its user is forbidden to sign in; the
+ * id is 0 when nameless), UNAVAILABLE. deadline 2 s.
  */
 enum tg_resolved { TG_RESOLVED_USER, TG_RESOLVED_INVALID, TG_RESOLVED_PROHIBITED, TG_RESOLVED_UNAVAILABLE };
 int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,
-                     enum tg_resolved *answer, int64_t *user);
+                     enum tg_resolved *answer, struct tg_gitea_user *user);
 
 #endif

@@ -27,6 +27,7 @@ struct question {
     struct tg_arena arena;
     const char *basic; /* the credential as a header's value, for the address that takes no other form; NULL: as a token */
     int64_t user;
+    char login[65];
 };
 
 /* Which instances lack /api/v1/token. Forgotten after a while: Gitea may have been upgraded. A full table only costs a call. */
@@ -94,6 +95,14 @@ static int unreadable(const struct question *question, const char *path, const s
     return TG_RESOLVED_UNAVAILABLE;
 }
 
+static void read_login(struct question *question, const json_t *json, const char *name)
+{
+    const char *login = json_string_value(json_object_get(json, name));
+
+    if (login != NULL && strlen(login) < sizeof(question->login))
+        memcpy(question->login, login, strlen(login) + 1);
+}
+
 static int ask_token_api(struct question *question)
 {
     struct tg_fetched answer = {0};
@@ -111,6 +120,7 @@ static int ask_token_api(struct question *question)
     if (tg_json_parse(answer.body, &json) != 0 || tg_json_object(json, "user", &user) != 0 ||
         tg_json_int(user, "id", &question->user) != 0)
         return unreadable(question, "/api/v1/token", &answer);
+    read_login(question, user, "login");
     return TG_RESOLVED_USER;
 }
 
@@ -144,6 +154,7 @@ static int ask_userinfo(struct question *question)
         return ASK_NEXT;
     if (!is_json(&answer) || tg_json_parse(answer.body, &json) != 0 || read_sub(json, &question->user) != 0)
         return unreadable(question, path, &answer);
+    read_login(question, json, "preferred_username");
     return TG_RESOLVED_USER;
 }
 
@@ -167,6 +178,7 @@ static int ask_user_api(struct question *question)
     if (answer.status != 200 || !is_json(&answer) || tg_json_parse(answer.body, &json) != 0 ||
         tg_json_int(json, "id", &question->user) != 0)
         return unreadable(question, path, &answer);
+    read_login(question, json, "login");
     return TG_RESOLVED_USER;
 }
 
@@ -200,11 +212,11 @@ static void name_prohibited(struct question *question)
 }
 
 int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,
-                     enum tg_resolved *answer, int64_t *user)
+                     enum tg_resolved *answer, struct tg_gitea_user *user)
 {
     struct question question = {.worker = worker, .conf = conf, .credential = credential};
 
-    *user = 0;
+    *user = (struct tg_gitea_user){.id = 0};
     *answer = TG_RESOLVED_INVALID;
     if (!tg_gitea_token_fit(credential)) /* could not stand in a header; no token of Gitea looks like that */
         return 0;
@@ -221,6 +233,8 @@ int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf,
 
     *answer = (enum tg_resolved)told;
     if (told == TG_RESOLVED_USER || told == TG_RESOLVED_PROHIBITED)
-        *user = question.user;
+        user->id = question.user;
+    if (told == TG_RESOLVED_USER)
+        memcpy(user->login, question.login, sizeof(user->login));
     return 0;
 }

@@ -92,10 +92,10 @@ static int resolve(struct driver *driver)
 {
     static const char *const names[] = {"user", "invalid", "prohibited", "unavailable"};
     enum tg_resolved answer;
-    int64_t user;
+    struct tg_gitea_user user;
     int result = tg_gitea_resolve(driver->worker, &driver->conf, tg_text(argument(driver, 0)), &answer, &user);
 
-    printf("%s %lld\n", names[answer], (long long)user);
+    printf("%s %lld\n", names[answer], (long long)user.id);
     return result;
 }
 

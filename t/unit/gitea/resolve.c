@@ -49,13 +49,13 @@ static void assert_resolved(struct asked *asked, const char *host, const struct 
                             int64_t wanted_user)
 {
     enum tg_resolved answer;
-    int64_t user = -99;
+    struct tg_gitea_user user = {.id = -99};
 
     asked->conf.host = host;
     standin_answers(&asked->standin, answers);
     assert_result(0, tg_gitea_resolve(&asked->worker, &asked->conf, TG_TEXT("abc123"), &answer, &user));
-    if (answer != wanted || user != wanted_user)
-        fail_msg("%s: %d, user %lld (%s)", host, answer, (long long)user, tg_failure());
+    if (answer != wanted || user.id != wanted_user)
+        fail_msg("%s: %d, user %lld (%s)", host, answer, (long long)user.id, tg_failure());
 }
 
 static void a_gitea_with_the_token_api(void **state)
@@ -113,11 +113,30 @@ static void userinfo_switched_off(void **state)
     assert_resolved(*state, "d5", ANSWERS({USERINFO, 404, PAGE, "x"}, {USER_API, 500, TEXT, "x"}), TG_RESOLVED_UNAVAILABLE, 0);
 }
 
+static void assert_named(struct asked *asked, const char *host, const struct standin_answer *answers, const char *wanted)
+{
+    enum tg_resolved answer;
+    struct tg_gitea_user user;
+
+    asked->conf.host = host;
+    standin_answers(&asked->standin, answers);
+    assert_result(0, tg_gitea_resolve(&asked->worker, &asked->conf, TG_TEXT("abc123"), &answer, &user));
+    assert_string_equal(user.login, wanted);
+}
+
+static void the_user_has_a_name(void **state)
+{
+    assert_named(*state, "n1", ANSWERS({TOKEN_API, 200, JSON, "{\"id\":1,\"user\":{\"id\":7,\"login\":\"x\"}}"}), "x");
+    assert_named(*state, "n2", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"7\",\"preferred_username\":\"y\"}"}), "y");
+    assert_named(*state, "n3", ANSWERS({USERINFO, 403, TEXT, "off"}, {USER_API, 200, JSON, "{\"id\":7,\"login\":\"z\"}"}), "z");
+    assert_named(*state, "n4", ANSWERS({USERINFO, 200, JSON, "{\"sub\":\"7\"}"}), "");
+}
+
 static void what_cannot_be_a_token_is_not_asked_for(void **state)
 {
     struct asked *asked = *state;
     enum tg_resolved answer;
-    int64_t user;
+    struct tg_gitea_user user;
     const struct tg_text odd[] = {TG_TEXT(""), {NULL, 0}, TG_TEXT("a b"), TG_TEXT("a\r\nX: y"), TG_TEXT("a\0b"),
                                   TG_TEXT("\xc3\xbc")};
 
@@ -144,6 +163,7 @@ int main(void)
         cmocka_unit_test(a_gitea_without_it_is_asked_once),
         cmocka_unit_test(userinfo_in_all_its_moods),
         cmocka_unit_test(userinfo_switched_off),
+        cmocka_unit_test(the_user_has_a_name),
         cmocka_unit_test(what_cannot_be_a_token_is_not_asked_for),
         cmocka_unit_test(a_gitea_that_says_nothing_is_given_up_within_the_deadline),
     };
