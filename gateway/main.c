@@ -13,6 +13,7 @@ static const struct tg_noun nouns[] = {
     {"account", tg_account_verbs, "who may sign in"},
     {"subscription", tg_subscription_verbs, "what has been paid for"},
     {"hold", tg_hold_verbs, "restrictions, whatever has been paid for"},
+    {"clock", tg_clock_verbs, "whether the clock is believed"},
     {"gitea", tg_gitea_verbs, "the Giteas behind us"},
     {"client", tg_client_verbs, "what else may sign people in"},
     {"keys", tg_keys_verbs, "what ID tokens are signed with"},

@@ -1,10 +1,13 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "base/text.h"
 #include "base/zone.h"
+
+static int64_t fault_ms; /* TG_FAULT_CLOCK_OFFSET_S; written before there are threads */
 
 static int64_t read_clock_ms(clockid_t id)
 {
@@ -21,7 +24,7 @@ int64_t tg_now_s(void)
 
 int64_t tg_now_ms(void)
 {
-    return read_clock_ms(CLOCK_REALTIME);
+    return read_clock_ms(CLOCK_REALTIME) + fault_ms;
 }
 
 int64_t tg_monotonic_ms(void)
@@ -31,6 +34,9 @@ int64_t tg_monotonic_ms(void)
 
 void tg_time_init(void)
 {
+    const char *offset_s = getenv("TG_FAULT_CLOCK_OFFSET_S");
+
+    fault_ms = offset_s != NULL ? strtoll(offset_s, NULL, 10) * 1000 : 0;
     tg_zone_load();
 }
 
@@ -201,4 +207,19 @@ int tg_time_parse(const char *text, int64_t now_s, int64_t *out_s)
     if (text[0] == '+' || text[0] == '-')
         return parse_relative(text, now_s, out_s);
     return parse_absolute(text, out_s);
+}
+
+int64_t tg_time_in_zone(int64_t local_s, const char *zone_name)
+{
+    const struct tg_zone *zone = tg_zone_find(zone_name);
+    struct tg_zone_offset before, after;
+
+    if (zone == NULL)
+        return local_s;
+    tg_zone_offset(zone, local_s - DAY, &before);
+    tg_zone_offset(zone, local_s - before.seconds, &after);
+    if (after.seconds == before.seconds)
+        return local_s - before.seconds;
+    tg_zone_offset(zone, local_s - after.seconds, &after); /* left out: the clocks have gone on since */
+    return after.seconds == before.seconds ? local_s - before.seconds : local_s - after.seconds;
 }

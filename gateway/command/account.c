@@ -1,6 +1,7 @@
 /* account.c - `teagate account`: who may sign in */
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/result.h"
 #include "command/account_parts.h"
 #include "command/nouns.h"
@@ -206,7 +207,7 @@ static int show(struct tg_run *run, const void *values)
     int result = tg_facts_read(&run->store, account.id, &facts);
     if (result != 0)
         return tg_run_account_failed(run, result, "reading the subscription");
-    tg_standing(&facts, &run->conf.subscription, tg_now_s(), &standing);
+    tg_standing(&facts, &run->conf.subscription, tg_judge_now_s(), &standing);
     if (!run->json) {
         print_account(&account, &facts, &standing);
         return TG_EXIT_DONE;

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "store/clock.h"
 #include "store/doorbell.h"
 #include "supervisor/privileges.h"
 #include "supervisor/snapshot.h"
@@ -108,6 +110,8 @@ int tg_run_open_store(struct tg_run *run)
         return tg_run_refuse(TG_EXIT_FAILED, "%s; use the program of the newer release", tg_failure());
     if (result < 0)
         return tg_run_failed("opening the database");
+    if (tg_clock_follow(&run->store) < 0)
+        return tg_run_failed("reading what is known about the clock");
     fit_button(run);
     return TG_EXIT_DONE;
 }
@@ -150,6 +154,7 @@ int tg_command_main(const struct tg_noun *nouns, int argc, char **argv)
     int status;
 
     fill_standard_descriptors();
+    tg_time_init();
     if (tg_secret_init() < 0)
         return tg_run_failed("starting");
     if (tg_line_read(nouns, argc, argv, &line, &errors) != 0)

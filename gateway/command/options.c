@@ -150,7 +150,7 @@ static int check_complete(struct reader *reader)
         return wrong(reader, "a command is missing");
     if (line->verb == NULL)
         return wrong(reader, "\"%s\" needs a verb", line->noun->name);
-    if (reader->word_count < line->verb->word_count)
+    if (reader->word_count < line->verb->word_count - line->verb->optional_count)
         result = wrong(reader, "%s is missing", line->verb->words);
     for (const struct tg_option *option = line->verb->options; option != NULL && option->name != NULL; option++) {
         if (option->required && *(const char **)((char *)line->values + option->offset) == NULL)

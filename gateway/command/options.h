@@ -23,11 +23,12 @@ enum { TG_WORDS = 4 };
 struct tg_verb {
     const char *name;       /* NULL: the noun itself is the command */
     const char *words;      /* as help shows them, "LOGIN"; NULL: none */
-    size_t word_count;      /* exactly so many */
+    size_t word_count;      /* exactly so many, but see optional_count */
     const struct tg_option *options; /* ends with a NULL name; NULL: none */
     size_t size;            /* of the values */
     int (*run)(struct tg_run *run, const void *values); /* answers with the exit status */
     const char *help;
+    size_t optional_count;      /* so many of the last words may be missing; they are NULL then */
 };
 
 struct tg_noun {

@@ -1,4 +1,5 @@
 /* front_metrics.c - counters of the front, summed over the loops */
+#include "base/judge_clock.h"
 #include "front/front.h"
 #include "front/state.h"
 
@@ -32,4 +33,6 @@ void tg_front_metrics(struct tg_front *front, struct tg_string *out)
         }
         tg_metric_line(out, families[i].name, "counter", families[i].help, sum);
     }
+    tg_metric_line(out, "teagate_clock_in_doubt", "gauge", "1 while no subscription ends because the clock is not believed.",
+                   tg_judge_is_held());
 }

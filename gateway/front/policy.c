@@ -2,7 +2,7 @@
  * policy.c - the steps that classify a request and decide whether it may pass
  */
 #include "front/policy.h"
-#include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/result.h"
 #include "front/guard.h"
 #include "front/refuse.h"
@@ -138,7 +138,7 @@ static enum tg_step_answer judge(struct tg_visit *visit)
         return TG_STEP_NEXT;
     if (is_for_operators(visit))
         return refuse_stranger(visit);
-    tg_standing(facts, tg_front_of(visit)->front->options.rules, tg_now_s(), &standing);
+    tg_standing(facts, tg_front_of(visit)->front->options.rules, tg_judge_now_s(), &standing);
     ruling = tg_rule(visit->door, unsafe, standing.level);
     if (ruling == TG_RULING_REFUSE) {
         decide(visit, name_refusal(&standing));

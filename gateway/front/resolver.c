@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <time.h>
 #include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "store/cache.h"
@@ -75,7 +76,7 @@ static bool waits_for_gitea(const struct tg_flight *flight)
 
     if (flight->facts.unknown || !facts->flagged || facts->locked)
         return false;
-    tg_standing(facts, flight->part->front->options.rules, tg_now_s(), &standing);
+    tg_standing(facts, flight->part->front->options.rules, tg_judge_now_s(), &standing);
     return standing.level != TG_LEVEL_BLOCKED && standing.level != TG_LEVEL_GONE;
 }
 

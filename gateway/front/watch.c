@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "front/resolver.h"
 #include "io/thread.h"
+#include "store/clock.h"
 #include "store/doorbell.h"
 
 enum { POLL_MS = 200, BATCH = 256, BLIND_MS = 60 * 1000, TRUST_MS = 1000 };
@@ -67,6 +68,24 @@ static void tell(struct watcher *watcher, struct tg_change_news news)
     tg_server_broadcast(watcher->front->watch.server, make_message, &news);
 }
 
+/* From where the table is now: what was missed may have been about anything. */
+static int start_over(struct watcher *watcher)
+{
+    tg_try(tg_change_last(&watcher->store, &watcher->last));
+    tg_try(tg_clock_follow(&watcher->store));
+    tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
+    return 0;
+}
+
+static int follow_clock(struct watcher *watcher, const struct tg_change *changes, size_t count)
+{
+    bool is_news = false;
+
+    for (size_t i = 0; i < count; i++)
+        is_news = is_news || changes[i].kind == TG_CHANGE_CLOCK;
+    return is_news ? tg_clock_follow(&watcher->store) : 0;
+}
+
 static int begin(struct watcher *watcher)
 {
     int result = tg_store_open(watcher->front->options.state_directory, &watcher->store);
@@ -74,9 +93,7 @@ static int begin(struct watcher *watcher)
     if (result != 0)
         return result < 0 ? result : tg_fail("the databases are not this program's");
     watcher->opened = true;
-    tg_try(tg_change_last(&watcher->store, &watcher->last));
-    tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
-    return 0;
+    return start_over(watcher);
 }
 
 static int look(struct watcher *watcher)
@@ -87,13 +104,11 @@ static int look(struct watcher *watcher)
     if (!watcher->opened)
         return begin(watcher);
     while (count == BATCH) {
-        if (tg_try(tg_change_after(&watcher->store, watcher->last, changes, BATCH, &count)) > 0) {
-            tg_try(tg_change_last(&watcher->store, &watcher->last));
-            tell(watcher, (struct tg_change_news){.last = watcher->last, .drop_all = true});
-            return 0;
-        }
+        if (tg_try(tg_change_after(&watcher->store, watcher->last, changes, BATCH, &count)) > 0)
+            return start_over(watcher);
         if (count == 0)
             return 0;
+        tg_try(follow_clock(watcher, changes, count));
         watcher->last = changes[count - 1].number;
         tell(watcher, (struct tg_change_news){.changes = changes, .count = count, .last = watcher->last});
     }

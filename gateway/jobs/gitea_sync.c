@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "gitea/flag.h"
@@ -66,7 +67,7 @@ static int judge(struct tg_gitea_sync *sync, const char *account)
 
     if (tg_try(tg_facts_read(sync->store, account, &facts)) != 0)
         return 0;
-    bool desired = tg_gitea_sync_desired(&facts, sync->options.rules, tg_now_s(), &until_s);
+    bool desired = tg_gitea_sync_desired(&facts, sync->options.rules, tg_judge_now_s(), &until_s);
     tg_try(tg_flag_want(sync->store, sync->options.conf->host, account, desired, until_s));
     return 0;
 }
@@ -134,7 +135,7 @@ static int judge_in_time(struct tg_gitea_sync *sync)
 {
     struct tg_account_list due;
 
-    tg_try(tg_flag_judge_due(sync->store, sync->options.conf->host, tg_now_s(), &due));
+    tg_try(tg_flag_judge_due(sync->store, sync->options.conf->host, tg_judge_now_s(), &due));
     for (size_t i = 0; i < due.count; i++)
         tg_try(judge(sync, due.ids[i]));
     return 0;

@@ -7,7 +7,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "jobs/clock_guard.h"
 #include "jobs/gitea_sync.h"
+#include "jobs/transitions.h"
 #include "store/doorbell.h"
 #include "store/grant.h"
 #include "store/instance.h"
@@ -15,17 +17,20 @@
 
 enum { ROWS = 1000, CREDENTIAL_DAYS = 30, LONGEST_SLEEP_MS = 60 * 1000 };
 
+static int judge_transitions(struct tg_jobs *jobs);
 static int prune_grants(struct tg_jobs *jobs);
 static int prune_sessions(struct tg_jobs *jobs);
 static int prune_credentials(struct tg_jobs *jobs);
 static int prune_changes(struct tg_jobs *jobs);
 
-/* Rows go a thousand at a time: a sign-in never waits long behind one of these. */
+/* Rows go a thousand at a time: a sign-in never waits long behind one of these. What lives for long is not thrown away by a clock that
+   is in doubt. */
 static const struct timer {
     const char *name;
     int64_t every_s;
     int (*run)(struct tg_jobs *jobs);
 } timers[] = {
+    {"transitions", 2, judge_transitions},
     {"prune-grants", 10, prune_grants},
     {"prune-sessions", 60, prune_sessions},
     {"prune-credentials", 300, prune_credentials},
@@ -46,8 +51,23 @@ struct tg_jobs {
     int lock; /* -1: no lease */
     struct tg_gitea_sync **syncs; /* one for each Gitea, while the lease is held */
     size_t sync_count;
+    struct tg_clock clock;        /* as the last turn has left it */
+    bool has_judged_all;
     struct ran ran[tg_count(timers)];
 };
+
+/* At the start all are judged: what came due meanwhile, and what follows from other rules. */
+static int judge_transitions(struct tg_jobs *jobs)
+{
+    const struct tg_subscription_conf *rules = jobs->options.rules;
+
+    if (rules == NULL)
+        return 0;
+    tg_try(tg_clock_guard(&jobs->store, rules, &jobs->clock));
+    tg_try(tg_transitions_run(&jobs->store, rules, !jobs->has_judged_all));
+    jobs->has_judged_all = true;
+    return 0;
+}
 
 static int prune_grants(struct tg_jobs *jobs)
 {
@@ -56,17 +76,17 @@ static int prune_grants(struct tg_jobs *jobs)
 
 static int prune_sessions(struct tg_jobs *jobs)
 {
-    return tg_session_prune(&jobs->store, tg_now_s() - jobs->options.session_idle_s, ROWS);
+    return tg_session_prune(&jobs->store, tg_judge_now_s() - jobs->options.session_idle_s, ROWS);
 }
 
 static int prune_credentials(struct tg_jobs *jobs)
 {
-    return tg_credential_prune(&jobs->store, tg_now_s() - CREDENTIAL_DAYS * 86400, ROWS);
+    return tg_credential_prune(&jobs->store, tg_judge_now_s() - CREDENTIAL_DAYS * 86400, ROWS);
 }
 
 static int prune_changes(struct tg_jobs *jobs)
 {
-    return tg_change_prune(&jobs->store, tg_now_s());
+    return tg_change_prune(&jobs->store, tg_judge_now_s());
 }
 
 static int fit_button(struct tg_jobs *jobs)
@@ -85,7 +105,7 @@ int tg_jobs_new(const struct tg_jobs_options *options, struct tg_jobs **out)
     jobs->options = *options;
     jobs->lock = -1;
     int result = tg_store_open(options->state, &jobs->store);
-    if (result == 0 && (result = fit_button(jobs)) == 0) {
+    if (result == 0 && (result = tg_clock_follow(&jobs->store)) == 0 && (result = fit_button(jobs)) == 0) {
         *out = jobs;
         return 0;
     }
@@ -176,7 +196,8 @@ int64_t tg_jobs_turn(struct tg_jobs *jobs)
 
 void tg_jobs_status(const struct tg_jobs *jobs, struct tg_string *out)
 {
-    TG_JSON *json = json_pack("{s:b, s:o, s:o}", "lease", jobs->lock >= 0, "timers", json_array(), "gitea", json_array());
+    TG_JSON *json = json_pack("{s:b, s:b, s:o, s:o}", "lease", jobs->lock >= 0, "clock_in_doubt",
+                              jobs->clock.doubt != TG_CLOCK_SURE, "timers", json_array(), "gitea", json_array());
     json_t *list = json_object_get(json, "timers");
 
     for (size_t i = 0; i < tg_count(timers); i++) {

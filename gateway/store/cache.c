@@ -354,6 +354,7 @@ void tg_cache_news(struct tg_cache *cache, const struct tg_change *changes, size
         switch (change->kind) {
         case TG_CHANGE_CLIENT:
         case TG_CHANGE_KEYS:
+        case TG_CHANGE_CLOCK:
             break;
         case TG_CHANGE_ACCOUNT:
         case TG_CHANGE_SUBSCRIPTION:

@@ -83,8 +83,22 @@ static const char transient_1[] =
     " host TEXT NOT NULL, digest TEXT NOT NULL, gitea_user BIGINT NOT NULL, seen_s BIGINT NOT NULL, PRIMARY KEY (host, digest));"
     "CREATE INDEX credential_seen ON credential (seen_s);";
 
-static const char *const truth_migrations[] = {truth_1};
-static const char *const transient_migrations[] = {transient_1};
+/* What the clock was when it was last beyond doubt, in one row; and when time alone changes an account (0: to be found out). */
+static const char truth_2[] =
+    "CREATE TABLE clock ("
+    " only BIGINT NOT NULL PRIMARY KEY CHECK (only = 1), known_s BIGINT NOT NULL, boot TEXT NOT NULL, offset_ms BIGINT NOT NULL,"
+    " accepted_s BIGINT NOT NULL, doubt BIGINT NOT NULL CHECK (doubt IN (0, 1, 2)), amount BIGINT NOT NULL);"
+    "ALTER TABLE subscription ADD COLUMN next_s BIGINT NOT NULL DEFAULT 0;"
+    "ALTER TABLE subscription ADD COLUMN level BIGINT NOT NULL DEFAULT 0;"
+    "CREATE INDEX subscription_next ON subscription (next_s, account);";
+
+/* Until when somebody has read the page about his subscription: notice.h. */
+static const char transient_2[] =
+    "CREATE TABLE notice ("
+    " account TEXT NOT NULL PRIMARY KEY, matter TEXT NOT NULL, until_s BIGINT NOT NULL);";
+
+static const char *const truth_migrations[] = {truth_1, truth_2};
+static const char *const transient_migrations[] = {transient_1, transient_2};
 
 const struct tg_schema tg_schema_truth = {
     .file = "truth.db",

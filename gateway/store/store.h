@@ -32,7 +32,8 @@ int tg_store_migrate(const char *directory);
  * Changes are numbered. Whoever writes what a cache may hold writes a change row in the same transaction. Everything read for a cache
  * carries the number of its snapshot: read tg_change_last first, in the same read transaction.
  */
-enum tg_change_kind { TG_CHANGE_ACCOUNT = 1, TG_CHANGE_SUBSCRIPTION, TG_CHANGE_HOLD, TG_CHANGE_INSTANCE, TG_CHANGE_CLIENT, TG_CHANGE_KEYS };
+enum tg_change_kind { TG_CHANGE_ACCOUNT = 1, TG_CHANGE_SUBSCRIPTION, TG_CHANGE_HOLD, TG_CHANGE_INSTANCE, TG_CHANGE_CLIENT, TG_CHANGE_KEYS,
+                      TG_CHANGE_CLOCK };
 int tg_change_add(struct tg_store *store, enum tg_change_kind kind, const char *subject); /* inside a write transaction on truth */
 int tg_change_last(struct tg_store *store, int64_t *number);
 

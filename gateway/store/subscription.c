@@ -87,7 +87,7 @@ int tg_subscription_set(struct tg_store *store, const char *account, int64_t pai
 {
     return write_fact(store, TG_CHANGE_SUBSCRIPTION,
                  "INSERT INTO subscription (account, paid_until_s, set_s) VALUES ($1, $2, $3)"
-                 " ON CONFLICT (account) DO UPDATE SET paid_until_s = excluded.paid_until_s, set_s = excluded.set_s",
+                 " ON CONFLICT (account) DO UPDATE SET paid_until_s = excluded.paid_until_s, set_s = excluded.set_s, next_s = 0",
                  TG_VALUES(TG_CSTR(account), TG_INT(paid_until_s), TG_INT(tg_now_s())));
 }
 
