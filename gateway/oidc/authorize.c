@@ -8,6 +8,7 @@
 #include "oidc/authorize.h"
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "gitea/provision.h"
@@ -60,7 +61,7 @@ static int show_refusal(struct tg_call *call, const struct tg_authorize *request
     return TG_AUTHORIZE_REPLIED;
 }
 
-/* Whether the account's subscription lets it in at all. Who may only read is let in: the gateway judges each request. */
+/* Whether the account's subscription lets it in at all, and without a word. Who may only read is let in: the gateway judges each request. */
 static int judge(struct tg_call *call, const struct tg_authorize *request, struct tg_store *store,
                  const struct tg_visitor *visitor)
 {
@@ -71,9 +72,9 @@ static int judge(struct tg_call *call, const struct tg_authorize *request, struc
         tg_authorize_sign_in(call, request);
         return TG_AUTHORIZE_REPLIED;
     }
-    tg_standing(&facts, tg_oidc_of(call)->options.rules, tg_now_s(), &standing);
+    tg_standing(&facts, tg_oidc_of(call)->options.rules, tg_judge_now_s(), &standing);
     if (standing.level != TG_LEVEL_BLOCKED && standing.level != TG_LEVEL_GONE)
-        return 0;
+        return tg_authorize_notice(call, request, &facts, &standing);
     if (request->silent)
         return tg_authorize_error(call, request, "interaction_required", "the account has to read something first");
     return show_refusal(call, request, visitor, &facts, &standing);

@@ -6,6 +6,7 @@
 
 #include "oidc/provider.h"
 #include "store/session.h"
+#include "subscription/standing.h"
 
 /* What was asked (RFC 6749 4.1.1, OpenID Connect Core 3.1.2.1, RFC 7636 4.3). base NULL: absent or empty. */
 struct tg_authorize {
@@ -45,6 +46,10 @@ int tg_authorize_answer(struct tg_call *call, struct tg_text parameters, const s
 /* Whether the client may know what it asks for: 0 when that was allowed before or is now. */
 int tg_authorize_consent(struct tg_call *call, const struct tg_authorize *request, const struct tg_visitor *visitor,
                          const struct tg_decision *decision);
+
+/* Whether the account may go on without reading about its subscription first: 0 when it may. */
+int tg_authorize_notice(struct tg_call *call, const struct tg_authorize *request, const struct tg_facts *facts,
+                        const struct tg_standing *standing);
 
 /* An error at the client's address, with state and iss (RFC 6749 4.1.2.1, RFC 9207 2). Always TG_AUTHORIZE_REPLIED. */
 int tg_authorize_error(struct tg_call *call, const struct tg_authorize *request, const char *error, const char *description);

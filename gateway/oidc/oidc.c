@@ -30,6 +30,7 @@ const struct tg_endpoint tg_oidc_endpoints[] = {
     {"/jwks", TG_GET, tg_oidc_jwks, 0, TG_POOL_COLD},
     {"/authorize", TG_GET | TG_POST, tg_oidc_authorize, FORM_LIMIT, TG_POOL_RESOLVE}, /* asks Gitea */
     {"/consent", TG_POST, tg_oidc_consent, FORM_LIMIT, TG_POOL_COLD},
+    {"/notice", TG_POST, tg_oidc_notice, FORM_LIMIT, TG_POOL_RESOLVE}, /* asks Gitea, too */
     {"/end-session", TG_GET | TG_POST, tg_oidc_end_session, FORM_LIMIT, TG_POOL_COLD},
     {"/token", TG_POST, tg_oidc_token, FORM_LIMIT, TG_POOL_BACKCHANNEL},
     {"/userinfo", TG_GET | TG_POST, tg_oidc_userinfo, FORM_LIMIT, TG_POOL_BACKCHANNEL},

@@ -100,6 +100,7 @@ int tg_oidc_client_discovery(struct tg_call *call);
 int tg_oidc_jwks(struct tg_call *call);
 int tg_oidc_authorize(struct tg_call *call);
 int tg_oidc_consent(struct tg_call *call);
+int tg_oidc_notice(struct tg_call *call);
 int tg_oidc_token(struct tg_call *call);
 int tg_oidc_userinfo(struct tg_call *call);
 int tg_oidc_end_session(struct tg_call *call);

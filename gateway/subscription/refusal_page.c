@@ -8,7 +8,7 @@ struct refusal_slots {
     struct tg_text ended_at, closed_at, deleted_at, held_since;
     struct tg_text ended_at_iso, closed_at_iso, deleted_at_iso, held_since_iso;
     struct tg_text readonly; /* not empty where the level is, or after the end will be, read-only */
-    struct tg_text login, sign_out_url, continue_url, continue_label, reference;
+    struct tg_text login, sign_out_url, continue_url, continue_label, csrf, request, reference;
 };
 
 static const struct tg_slot refusal_slots[] = {
@@ -34,6 +34,8 @@ static const struct tg_slot refusal_slots[] = {
     {"sign_out_url", offsetof(struct refusal_slots, sign_out_url)},
     {"continue_url", offsetof(struct refusal_slots, continue_url)},
     {"continue_label", offsetof(struct refusal_slots, continue_label)},
+    {"csrf", offsetof(struct refusal_slots, csrf)},
+    {"request", offsetof(struct refusal_slots, request)},
     {"reference", offsetof(struct refusal_slots, reference)},
     {NULL},
 };
@@ -86,6 +88,8 @@ void tg_refusal_page(struct tg_templates *templates, const struct tg_refusal *re
         .sign_out_url = refusal->sign_out_url,
         .continue_url = refusal->continue_url,
         .continue_label = refusal->continue_label,
+        .csrf = refusal->csrf,
+        .request = refusal->request,
         .reference = refusal->reference,
     };
 

@@ -56,25 +56,36 @@ sub visit {
     fail "too many redirects, the last to $url";
 }
 
-# From Gitea's sign-in link to the page behind it. Returns the last answer; dies unless a form was met.
+# From Gitea's sign-in link to the page behind it. Returns the last answer; dies unless a form was met. Who is told on the way that his
+# subscription ends reads it and goes on, unless the browser was made with stops_at_notices.
 sub sign_in {
     my ($self, $git_url, $login, $password) = @_;
     my $page = $self->visit("$git_url/user/login");
-    my ($action) = $page->{body} =~ /<form[^>]*method="post"[^>]*action="([^"]*)"/i
-        or fail "no sign-in form at $page->{url} ($page->{status}): " . substr($page->{body}, 0, 400);
+    my $answer = $self->submit($page, "name=$login", "password=$password");
+    return $answer if $self->{stops_at_notices} || $answer->{body} !~ m{<form[^>]*action="/notice"};
+    return $self->submit($answer);
+}
+
+# Fills the form on a page and follows where it leads.
+sub submit {
+    my ($self, $page, @fields) = @_;
+    my ($form) = $page->{body} =~ m{(<form[^>]*method="post".*?</form>)}is
+        or fail "no form at $page->{url} ($page->{status}): " . substr($page->{body}, 0, 400);
+    my ($action) = $form =~ /<form[^>]*action="([^"]*)"/i;
     my @hidden;
-    while ($page->{body} =~ /<input\b([^>]*type="hidden"[^>]*)>/gi) {
+    while ($form =~ /<input\b([^>]*type="hidden"[^>]*)>/gi) {
         my $attributes = $1;
         my ($name) = $attributes =~ /name="([^"]*)"/;
         my ($value) = $attributes =~ /value="([^"]*)"/;
         push @hidden, "$name=" . unescape($value // '');
     }
     my ($origin) = $page->{url} =~ m{^(https://[^/]+)};
-    my $answer = $self->request('POST', absolute($page->{url}, unescape($action)),
-        headers => [ "Origin: $origin", 'Sec-Fetch-Site: same-origin', 'Accept: text/html' ],
-        form => [ @hidden, "name=$login", "password=$password" ]);
+    my $url = absolute($page->{url}, unescape($action));
+    my $answer = $self->request('POST', $url, headers => [ "Origin: $origin", 'Sec-Fetch-Site: same-origin', 'Accept: text/html' ],
+        form => [ @hidden, @fields ]);
+    $answer->{url} = $url;
     return $answer unless $answer->{status} =~ /^30[123]$/;
-    return $self->visit(absolute($page->{url}, $answer->{location}));
+    return $self->visit(absolute($url, $answer->{location}));
 }
 
 sub unescape {
