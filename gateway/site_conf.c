@@ -114,12 +114,48 @@ static void check_redis(struct tg_conf_file *file, const struct tg_site_conf *co
         tg_conf_error_at(file, &conf->redis.prefix, "%s", prefix);
 }
 
-static void check_surprises(struct tg_conf_file *file, const struct tg_site_conf *conf)
+/* A link for people who are kept out must not lead to where they are kept out of. */
+static void check_link(struct tg_conf_file *file, const struct tg_site_conf *conf, const char *const *link)
 {
+    const struct tg_gitea_conf *giteas = conf->giteas.items;
+    struct tg_text rest = tg_text(*link != NULL ? *link : "");
+
+    (void)tg_text_cut(&rest, '/');
+    (void)tg_text_cut(&rest, '/');
+    struct tg_text host = tg_text_cut(&rest, '/');
+    for (size_t i = 0; i != conf->giteas.count && host.len > 0; ++i)
+        if (giteas[i].host != NULL && tg_text_is_nocase(host, giteas[i].host))
+            tg_conf_warn_at(file, link, "%s is closed to the very people who need this; use another host", giteas[i].host);
+}
+
+static void check_rules(struct tg_conf_file *file, const struct tg_site_conf *conf)
+{
+    enum { NOTICE, READONLY };
+    enum { WITHOUT_BLOCKED, WITHOUT_READONLY, WITHOUT_FULL };
     const struct tg_subscription_conf *rules = &conf->subscription;
 
     if (rules->grace_s < 3 * 86400)
         tg_conf_warn_at(file, &rules->grace_s, "less than 3 days; a payment that is late over a weekend closes the account");
+    if (rules->warning_s < 3 * 86400)
+        tg_conf_warn_at(file, &rules->warning_s, "less than 3 days; most people will not be here in time to read it");
+    if (rules->retention_s < 30 * 86400)
+        tg_conf_warn_at(file, &rules->retention_s, "less than 30 days; whoever renews after a long holiday finds nothing left");
+    if (rules->grace_level == READONLY)
+        tg_conf_warn_at(file, &rules->grace_level, "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's app.ini,"
+                                                   " or use notice");
+    if (rules->without_subscription == WITHOUT_READONLY)
+        tg_conf_warn_at(file, &rules->without_subscription, "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's"
+                                                            " app.ini, or use blocked");
+    if (rules->without_subscription == WITHOUT_FULL)
+        tg_conf_warn_at(file, &rules->without_subscription, "nobody ever needs a subscription; only one that has ended closes an account");
+    check_link(file, conf, &rules->renew_url);
+    check_link(file, conf, &rules->takeout_url);
+    check_link(file, conf, &rules->contact_url);
+}
+
+static void check_surprises(struct tg_conf_file *file, const struct tg_site_conf *conf)
+{
+    check_rules(file, conf);
     if (conf->http.tls.directory == NULL && conf->http.tls.internal_ca.count == 0)
         tg_conf_warn_at(file, &conf->http.tls.directory, "neither tls.directory nor tls.internal-ca is set; every handshake will be refused");
 }

@@ -38,7 +38,7 @@ sub changes { my ($login) = @_; return sql("SELECT COUNT(*) FROM change WHERE ki
 sub judged { my ($login) = @_; return wait_until(10, sub { sql("SELECT next_s FROM subscription WHERE account = '$id{$login}'") }) }
 sub level { my ($login) = @_; return json(qw(subscription show), $login)->{level} }
 sub alarms { return scalar(() = $s->events =~ /clock-in-doubt/g) }
-sub is_in_doubt { return json(qw(clock show))->{in_doubt} }
+sub is_in_doubt { my ($code, $out) = $s->command(qw(clock show --json)); return $code == 0 && decode_json($out)->{in_doubt} }
 sub start { local $ENV{TG_FAULT_CLOCK_OFFSET_S} = $_[0]; ok $s->start, "the service starts, its clock off by $_[0] s" or BAIL_OUT($s->events); return }
 
 # A command of the same clock as the service.

@@ -5,6 +5,7 @@
 #include "base/result.h"
 #include "command/doctor.h"
 #include "http/tls.h"
+#include "store/clock.h"
 #include "supervisor/control.h"
 
 enum { MEGABYTE = 1024 * 1024, FREE_BAD_MB = 100, FREE_WARN_MB = 1024, EXPIRY_WARN_S = 14 * 86400, EXPIRY_BAD_S = 2 * 86400 };
@@ -63,6 +64,24 @@ static int look_at_database(struct tg_doctor *doctor)
     }
     tg_doctor_say(doctor, TG_CHECK_GOOD, "database", NULL, "can be read; the last change is number %lld", (long long)number);
     return 0;
+}
+
+static void look_at_clock(struct tg_doctor *doctor)
+{
+    struct tg_clock clock = {0};
+    struct tg_store *store;
+
+    if (tg_worker_store(doctor->worker, &store) != 0 || tg_clock_read(store, &clock) < 0)
+        tg_doctor_say(doctor, TG_CHECK_BAD, "clock", "see why", "%s", tg_failure());
+    else if (clock.doubt == TG_CLOCK_SURE)
+        tg_doctor_say(doctor, TG_CHECK_GOOD, "clock", NULL, "is believed");
+    else if (clock.doubt == TG_CLOCK_JUMPED)
+        tg_doctor_say(doctor, TG_CHECK_BAD, "clock", "when it is right: teagate clock accept",
+                      "jumped by %lld seconds; no subscription ends until it is accepted", (long long)clock.amount);
+    else
+        tg_doctor_say(doctor, TG_CHECK_BAD, "clock", "when it is right: teagate clock accept",
+                      "by it, something would end for %lld accounts at once; no subscription ends until it is accepted",
+                      (long long)clock.amount);
 }
 
 static void look_at_keys(struct tg_doctor *doctor)
@@ -172,6 +191,7 @@ int tg_doctor_self(struct tg_doctor *doctor)
     look_at_certificates(doctor);
     if (look_at_database(doctor) == TG_DOCTOR_BLIND)
         return TG_DOCTOR_BLIND;
+    look_at_clock(doctor);
     look_at_keys(doctor);
     look_at_redis(doctor);
     return 0;

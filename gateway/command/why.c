@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "base/clock.h"
+#include "base/judge_clock.h"
 #include "base/result.h"
 #include "command/account_parts.h"
 #include "command/nouns.h"
@@ -235,7 +236,7 @@ static int tell_all(struct story *story)
 {
     tg_try(tg_facts_read(&story->run->store, story->account.id, &story->facts));
     tg_try(tg_hold_list(&story->run->store, story->account.id, story->holds, HOLDS, &story->hold_count));
-    tg_standing(&story->facts, &story->run->conf.subscription, tg_now_s(), &story->standing);
+    tg_standing(&story->facts, &story->run->conf.subscription, tg_judge_now_s(), &story->standing);
     tell_verdict(story);
     tell_facts(story);
     tell_holds(story);

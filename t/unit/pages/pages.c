@@ -127,12 +127,16 @@ static void every_standing_has_its_page(void **state)
     static const struct tg_refusal refused = {.login = TG_TEXT("mara"), .sign_out_url = TG_TEXT("/sign-out"), .reference = TG_TEXT("8Y5G13NB4S7T2K9QXAMP")};
     static const struct tg_refusal noticed = {.login = TG_TEXT("mara"), .sign_out_url = TG_TEXT("/sign-out"),
         .continue_url = TG_TEXT("https://code.alder.example/user/oauth2/a/callback?code=x"), .continue_label = TG_TEXT("code.alder.example")};
+    static const struct tg_refusal between = {.login = TG_TEXT("mara"), .sign_out_url = TG_TEXT("/sign-out"), .continue_url = TG_TEXT("/notice"),
+        .continue_label = TG_TEXT("code.alder.example"), .csrf = TG_TEXT("q3v0Jt8m"), .request = TG_TEXT("/authorize?a=b&c=d")};
     static const struct tg_refusal bare = {.login = {NULL, 0}};
     struct tg_facts facts = {.login = "mara", .subscribed = true, .paid_until_s = end_s};
     struct tg_facts none = {.login = "mara"};
 
     assert_int_equal(tg_refusal_pages_check(templates), 0);
     check_standing("expiring", &facts, end_s - 7 * DAY, &noticed);
+    check_standing("expiring-between", &facts, end_s - 7 * DAY, &between);
+    check_standing("grace-between", &facts, end_s + DAY, &between);
     check_standing("grace-readonly", &facts, end_s + DAY, &noticed);
     check_standing("grace-readonly-refused", &facts, end_s + DAY, &refused);
     check_standing("expired", &facts, end_s + 20 * DAY, &refused);

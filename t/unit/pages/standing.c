@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "base/clock.h"
 #include "base/result.h"
+#include "subscription/interstitial.h"
 #include "subscription/standing.h"
 
 enum { DAY = 86400 };
@@ -36,6 +37,16 @@ static const struct {
     {"2028-06-05T11:59:59Z", &usual, "2028-02-29T12:00:00Z", 0, 0, false, TG_PHASE_EXPIRED, TG_LEVEL_BLOCKED, false, "2028-03-07T12:00:00Z", "2028-06-05T12:00:00Z"},
     {"2028-06-05T12:00:00Z", &usual, "2028-02-29T12:00:00Z", 0, 0, false, TG_PHASE_ENDED, TG_LEVEL_GONE, false, "2028-06-05T12:00:00Z", ""},
     {"2028-03-01T00:00:00Z", &strict, "2028-02-29T12:00:00Z", 0, 0, false, TG_PHASE_GRACE, TG_LEVEL_READONLY, false, "2028-02-29T12:00:00Z", "2028-03-07T12:00:00Z"},
+    /* an end at the end of a day, which is the first second of the next; the 29th of February counts as a day of grace */
+    {"2028-02-28T23:59:59Z", &usual, "2028-02-28", 0, 0, false, TG_PHASE_EXPIRING, TG_LEVEL_NOTICE, false, "2028-02-15T00:00:00Z", "2028-02-29T00:00:00Z"},
+    {"2028-02-29T00:00:00Z", &usual, "2028-02-28", 0, 0, false, TG_PHASE_GRACE, TG_LEVEL_NOTICE, false, "2028-02-29T00:00:00Z", "2028-03-07T00:00:00Z"},
+    {"2027-03-07T23:59:59Z", &usual, "2027-02-28", 0, 0, false, TG_PHASE_GRACE, TG_LEVEL_NOTICE, false, "2027-03-01T00:00:00Z", "2027-03-08T00:00:00Z"},
+    {"2028-03-07T00:00:00Z", &usual, "2028-02-28", 0, 0, false, TG_PHASE_EXPIRED, TG_LEVEL_BLOCKED, false, "2028-03-07T00:00:00Z", "2028-06-05T00:00:00Z"},
+    /* a hold that is not as bad as what time has done is not told */
+    {"2028-03-08T00:00:00Z", &usual, "2028-02-29T12:00:00Z", TG_HOLD_READONLY, TG_HOLD_NONPAYMENT, false, TG_PHASE_EXPIRED, TG_LEVEL_BLOCKED, false, "2028-03-07T12:00:00Z", "2028-06-05T12:00:00Z"},
+    {"2028-02-20T00:00:00Z", &usual, "2028-02-29T12:00:00Z", TG_HOLD_BLOCKED, TG_HOLD_GITEA, false, TG_PHASE_EXPIRING, TG_LEVEL_BLOCKED, true, "2027-12-31T00:00:00Z", "2028-02-29T12:00:00Z"},
+    /* operators: not in any phase */
+    {"2028-03-01T00:00:00Z", &strict, "2028-02-29T12:00:00Z", 0, 0, true, TG_PHASE_GRACE, TG_LEVEL_FULL, false, "2028-02-29T12:00:00Z", ""},
     /* windows of no length do not exist */
     {"2028-02-29T11:59:59Z", &abrupt, "2028-02-29T12:00:00Z", 0, 0, false, TG_PHASE_ACTIVE, TG_LEVEL_FULL, false, "", "2028-02-29T12:00:00Z"},
     {"2028-02-29T12:00:00Z", &abrupt, "2028-02-29T12:00:00Z", 0, 0, false, TG_PHASE_EXPIRED, TG_LEVEL_BLOCKED, false, "2028-02-29T12:00:00Z", "2028-03-01T12:00:00Z"},
@@ -121,12 +132,41 @@ static void ends_beyond_the_calendar_stay_open(void **state)
     assert_int_equal(got.level, TG_LEVEL_GONE);
 }
 
+/* The last second of each day and the first of the next, as the account's clock shows them. */
+static void the_page_about_the_end_comes_back_with_the_account_s_own_day(void **state)
+{
+    static const struct {
+        const char *now, *zone, *until;
+    } days[] = {
+        {"2028-02-29T00:00:00Z", "UTC", "2028-03-01T00:00:00Z"},
+        {"2028-02-28T23:59:59Z", "UTC", "2028-02-29T00:00:00Z"},
+        {"2028-02-28T23:59:59Z", "Europe/Berlin", "2028-02-29T23:00:00Z"},
+        {"2028-02-29T22:59:59Z", "Europe/Berlin", "2028-02-29T23:00:00Z"},
+        {"2028-07-01T10:00:00Z", "Europe/Berlin", "2028-07-01T22:00:00Z"},
+        {"2028-03-26T00:30:00Z", "Europe/Berlin", "2028-03-26T22:00:00Z"}, /* 23 hours long */
+        {"2028-10-29T00:30:00Z", "Europe/Berlin", "2028-10-29T23:00:00Z"}, /* 25 hours long */
+        {"2028-06-01T00:00:00Z", "America/New_York", "2028-06-01T04:00:00Z"},
+        {"2028-06-01T05:00:00Z", "Asia/Kathmandu", "2028-06-01T18:15:00Z"},
+        {"2028-06-01T11:00:00Z", "Pacific/Kiritimati", "2028-06-02T10:00:00Z"},
+        {"2028-06-01T11:00:00Z", "Nowhere/Land", "2028-06-02T00:00:00Z"},
+    };
+
+    for (size_t i = 0; i < tg_count(days); i++) {
+        char until[TG_TIME_ISO];
+
+        tg_time_iso(tg_interstitial_day_end(at(days[i].now, 0), days[i].zone), until);
+        print_message("# %s %s\n", days[i].now, days[i].zone);
+        assert_string_equal(until, days[i].until);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(phase_and_level_follow_from_facts_rules_and_time),
         cmocka_unit_test(nothing_changes_before_the_next_transition),
         cmocka_unit_test(ends_beyond_the_calendar_stay_open),
+        cmocka_unit_test(the_page_about_the_end_comes_back_with_the_account_s_own_day),
     };
 
     return RUN_TESTS(tests);
