@@ -72,6 +72,29 @@ subtest 'check prints all errors at once' => sub {
     rename "$file.away", $file;
 };
 
+subtest 'check warns of rules that surprise' => sub {
+    my $text = slurp($s->config);
+    my %rules = (
+        'grace: 2d' => qr/grace: .*3 days/, 'warning: 2d' => qr/warning: .*3 days/, 'retention: 29d' => qr/retention: .*30 days/,
+        'grace-level: readonly' => qr/grace-level: .*SSH/, 'without-subscription: readonly' => qr/without-subscription: .*SSH/,
+        'without-subscription: full' => qr/without-subscription: .*nobody/,
+        "contact-url: https://LOCALHOST:$s->{port}/a" => qr/contact-url: .*closed to the very people/,
+    );
+    for my $rule (sort keys %rules) {
+        spew($s->config, $text =~ s/^(subscription:)$/$1\n  $rule/mr);
+        run_it(0, "$rule: check", 'check');
+        like $err, $rules{$rule}, 'warns';
+        is scalar(() = $err =~ /\n/g), 1, 'once';
+    }
+    spew($s->config, $text =~ s{renew-url: .*}{renew-url: https://localhost:$s->{port}/renew}r);
+    run_it(0, 'renewing at Gitea', qw(check --json));
+    like decode_json($out)->{warnings}[0], qr/renew-url: localhost:\d+ is closed/, 'is warned of';
+    spew($s->config, $text =~ s/^(subscription:)$/$1\n  grace: 3d\n  warning: 3d\n  retention: 30d/mr);
+    run_it(0, 'what is just long enough', 'check');
+    is $err, '', 'is not';
+    spew($s->config, $text);
+};
+
 subtest 'before the first start' => sub {
     run_it(5, 'status is 5', 'status');
     like $err, qr/does not run/, 'and says that the service does not run';
@@ -123,9 +146,33 @@ subtest 'subscriptions and holds' => sub {
     is "$json->{phase} $json->{level}", 'expired blocked', 'expired';
     run_it(2, 'not a time is 2', qw(subscription set alice --until soon));
     run_it(3, 'nobody is 3', qw(subscription set nobody --until +1d));
+    run_it(0, 'a day in UTC', qw(subscription set alice --until 2036-02-29 --json));
+    is decode_json($out)->{until}, '2036-03-01T00:00:00Z', 'is paid to its end';
+    run_it(0, 'a day elsewhere', qw(subscription set alice --until 2036-07-31 --zone America/New_York --json));
+    $json = decode_json($out);
+    is $json->{until}, '2036-08-01T04:00:00Z', 'too';
+    is_deeply $json->{boundaries}, { warning => '2036-07-18T04:00:00Z', end => '2036-08-01T04:00:00Z', closed => '2036-08-08T04:00:00Z',
+        deleted => '2036-11-06T04:00:00Z' }, 'and all that follows is told';
+    is $json->{next_transition}, $json->{boundaries}{warning}, 'the next of it, too';
+    run_it(2, 'a zone for a moment', qw(subscription set alice --until 2036-07-31T00:00:00Z --zone UTC));
+    run_it(2, 'a zone that there is not', qw(subscription set alice --until 2036-07-31 --zone Mars/Utopia));
+    run_it(0, 'as text', qw(subscription show alice));
+    like $out, qr/^until +2036-08-01T04:00:00Z  Friday 1 August 2036, \d\d:00 /m, 'the end is told as the account is told it, too';
     run_it(0, 'set again', qw(subscription set alice --until +30d));
     run_it(0, 'hold', qw(hold place alice --kind abuse --level readonly --reason mining --json));
     is decode_json($out)->{level}, 'readonly', 'is readonly';
+    run_it(0, 'another', qw(hold place bob --kind legal));
+    run_it(0, 'all holds', qw(hold list --json));
+    $json = decode_json($out);
+    is join(' ', map { "$_->{login}:$_->{kind}:$_->{level}:$_->{reason}" } @$json), 'alice:abuse:readonly:mining bob:legal:blocked:', 'are listed';
+    like $json->[0]{since}, qr/^20\d\d-.*Z$/, 'with their beginning';
+    run_it(0, 'one account', qw(hold list bob));
+    like $out, qr/^bob +legal +blocked +20\S+Z  $/m, 'has its own';
+    unlike $out, qr/alice/, 'only';
+    run_it(3, 'holds of nobody', qw(hold list nobody));
+    run_it(2, 'two words too many', qw(hold list bob alice));
+    run_it(0, 'and lifted', qw(hold lift bob --kind legal));
+    run_it(2, 'a reason that is too long', qw(hold place bob --kind legal --reason), 'x' x 257);
     run_it(2, 'a kind that there is not', qw(hold place alice --kind mood));
     run_it(2, 'a level that there is not', qw(hold place alice --kind abuse --level half));
     run_it(0, 'lift', qw(hold lift alice --kind abuse --json));
@@ -133,6 +180,16 @@ subtest 'subscriptions and holds' => sub {
     run_it(3, 'lift of nothing is 3', qw(hold lift alice --kind abuse));
     run_it(0, 'show', qw(subscription show alice));
     like $out, qr/^level +full$/m, 'says so';
+};
+
+subtest 'the clock' => sub {
+    run_it(0, 'show', qw(clock show));
+    like $out, qr/^judged by +20\S+Z$/m, 'says by what is judged';
+    unlike $out, qr/doubt/, 'without doubt';
+    run_it(0, 'accept', qw(clock accept --json));
+    my $json = decode_json($out);
+    ok !$json->{in_doubt}, 'is harmless when there is none';
+    is $json->{judged_by}, $json->{clock}, 'it is believed';
 };
 
 subtest 'the service and Gitea' => sub {

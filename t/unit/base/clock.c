@@ -243,6 +243,36 @@ static void clocks_run(void **state)
     assert_true(tg_monotonic_ms() >= before);
 }
 
+static void a_time_in_a_zone_is_found(void **state)
+{
+    static const struct {
+        const char *local, *zone, *utc;
+    } cases[] = {
+        {"2028-02-29T18:00:00Z", "UTC", "2028-02-29T18:00:00Z"},
+        {"2028-02-29T18:00:00Z", "Europe/Berlin", "2028-02-29T17:00:00Z"},
+        {"2028-07-01T00:00:00Z", "Europe/Berlin", "2028-06-30T22:00:00Z"},
+        {"2028-03-26T01:59:59Z", "Europe/Berlin", "2028-03-26T00:59:59Z"},
+        {"2028-03-26T02:30:00Z", "Europe/Berlin", "2028-03-26T01:30:00Z"}, /* left out */
+        {"2028-03-26T03:00:00Z", "Europe/Berlin", "2028-03-26T01:00:00Z"},
+        {"2028-10-29T02:30:00Z", "Europe/Berlin", "2028-10-29T00:30:00Z"}, /* twice */
+        {"2028-10-29T03:00:00Z", "Europe/Berlin", "2028-10-29T02:00:00Z"},
+        {"2028-03-12T02:30:00Z", "America/New_York", "2028-03-12T07:30:00Z"}, /* left out */
+        {"2028-11-05T01:30:00Z", "America/New_York", "2028-11-05T05:30:00Z"}, /* twice */
+        {"2028-01-01T00:00:00Z", "Pacific/Kiritimati", "2027-12-31T10:00:00Z"},
+        {"2028-01-01T00:00:00Z", "Nowhere/Land", "2028-01-01T00:00:00Z"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t local_s;
+        char utc[TG_TIME_ISO];
+
+        assert_int_equal(tg_time_parse(cases[i].local, 0, &local_s), 0);
+        tg_time_iso(tg_time_in_zone(local_s, cases[i].zone), utc);
+        print_message("# %s %s\n", cases[i].local, cases[i].zone);
+        assert_string_equal(utc, cases[i].utc);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +283,7 @@ int main(void)
         cmocka_unit_test(rules_are_read_whole_or_not_at_all),
         cmocka_unit_test(written_times_are_read),
         cmocka_unit_test(written_times_come_back_as_they_were),
+        cmocka_unit_test(a_time_in_a_zone_is_found),
         cmocka_unit_test(clocks_run),
     };
 
