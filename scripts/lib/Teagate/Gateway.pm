@@ -4,9 +4,8 @@ package Teagate::Gateway;
 
 use strict;
 use warnings;
-use File::Path qw(make_path);
 use JSON::PP;
-use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until spew ids_of);
+use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until spew make_own ids_of);
 
 # binary, dir, user, redis (path of a socket, or undef), git_host, auth_host, port, backchannel, admin_port, gitea (Teagate::GiteaServer)
 sub new {
@@ -20,12 +19,8 @@ sub new {
 
 sub prepare {
     my ($self) = @_;
-    my @owner = $self->{user} ? ids_of($self->{user}) : ();
-    for my $directory ('', qw(/log /run /state /certs)) {
-        make_path("$self->{dir}$directory");
-        chown @owner, "$self->{dir}$directory" if @owner;
-    }
-    chmod 0700, "$self->{dir}/state";
+    my $owner = $self->{user} ? [ ids_of($self->{user}) ] : undef;
+    make_own("$self->{dir}$_", $_ eq '/state' ? 0700 : 0755, $owner) for '', qw(/log /run /state /certs);
 }
 
 sub write_config {

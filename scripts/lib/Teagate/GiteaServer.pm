@@ -8,7 +8,7 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use JSON::PP;
-use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until slurp spew ids_of reachable_by);
+use Teagate::Shell qw(fail run capture spawn stop is_alive wait_until slurp spew make_own ids_of reachable_by);
 
 my @NAMES_TO_TRY = map { "$_/gitea" } split /:/, $ENV{PATH} // '';
 
@@ -79,12 +79,8 @@ sub new {
 
 sub prepare {
     my ($self) = @_;
-    my @owner = $self->{user} ? ids_of($self->{user}) : ();
-    for my $directory ('', qw(/custom /custom/conf /run /log /data /home)) {
-        make_path("$self->{dir}$directory");
-        chown @owner, "$self->{dir}$directory" if @owner;
-    }
-    chmod 0750, $self->{dir}, "$self->{dir}/run";
+    my $owner = $self->{user} ? [ ids_of($self->{user}) ] : undef;
+    make_own("$self->{dir}$_", /^(?:\/run)?$/ ? 0750 : 0755, $owner) for '', qw(/custom /custom/conf /run /log /data /home);
     return;
 }
 

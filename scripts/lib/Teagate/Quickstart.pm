@@ -18,7 +18,7 @@ use Teagate::Demo;
 use Teagate::Gateway;
 use Teagate::GiteaServer;
 use Teagate::RedisServer;
-use Teagate::Shell qw(fail say_step run capture free_port slurp spew ids_of reachable_by wait_until is_alive);
+use Teagate::Shell qw(fail say_step run capture free_port slurp spew make_own ids_of reachable_by wait_until is_alive);
 
 use constant NO_GITEA => <<'TEXT';
   **************************************************************************************
@@ -135,8 +135,7 @@ sub prepare_users {
     chmod 0755, $self->{state};
     return if reachable_by(GITEA_USER, $self->{state});
     $self->{data} = '/var/lib/teagate-demo/' . substr sha256_hex($self->{state}), 0, 12;
-    make_path('/var/lib/teagate-demo', { mode => 0755 }, $self->{data});
-    chmod 0755, '/var/lib/teagate-demo', $self->{data};
+    make_own($_, 0755) for '/var/lib/teagate-demo', $self->{data};
     unlink "$self->{state}/data";
     symlink $self->{data}, "$self->{state}/data";
 }
@@ -146,8 +145,7 @@ sub users { return $> == 0 ? (gateway => GATEWAY_USER, gitea => GITEA_USER) : ()
 # The programs stand where their users reach them; the gateway's can be replaced there by an upgraded one.
 sub place_programs {
     my ($self, $gitea) = @_;
-    make_path("$self->{data}/bin");
-    chmod 0755, "$self->{data}/bin";
+    make_own("$self->{data}/bin", 0755);
     install("$self->{build}/teagate", "$self->{data}/bin/teagate");
     $self->{teagate} = "$self->{data}/bin/teagate";
     $self->{gitea_binary} = Teagate::GiteaServer::place(abs_path($gitea), "$self->{data}/bin", $> == 0 ? GITEA_USER : undef);

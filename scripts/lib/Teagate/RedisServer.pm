@@ -4,9 +4,8 @@ package Teagate::RedisServer;
 
 use strict;
 use warnings;
-use File::Path qw(make_path);
 use IO::Socket::UNIX;
-use Teagate::Shell qw(fail spawn stop is_alive wait_until slurp ids_of);
+use Teagate::Shell qw(fail spawn stop is_alive wait_until slurp make_own ids_of);
 
 # Debian's server and tools are one program that looks at its name, and the package of the tools starts no service.
 my @PROGRAMS = qw(/usr/bin/redis-server /usr/bin/redis-check-rdb);
@@ -24,9 +23,7 @@ sub new {
 
 sub prepare {
     my ($self) = @_;
-    make_path($self->{dir});
-    chmod 0700, $self->{dir};
-    chown ids_of($self->{user}), $self->{dir} if $self->{user};
+    make_own($self->{dir}, 0700, $self->{user} ? [ ids_of($self->{user}) ] : undef);
     unlink "$self->{dir}/redis-server", $self->{socket};
     symlink locate(), "$self->{dir}/redis-server" or fail "$self->{dir}/redis-server: $!";
 }

@@ -5,13 +5,12 @@ package Teagate::Shell;
 use strict;
 use warnings;
 use Exporter 'import';
-use Fcntl qw(O_WRONLY O_CREAT O_EXCL);
-use File::Path qw(make_path);
+use Fcntl qw(O_RDONLY O_WRONLY O_APPEND O_CREAT O_EXCL O_NOFOLLOW O_DIRECTORY);
 use IO::Socket::IP;
 use POSIX qw(:sys_wait_h setsid _exit);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(fail say_step run capture spawn stop is_alive wait_until free_port slurp spew ids_of as_user reachable_by);
+our @EXPORT_OK = qw(fail say_step run capture spawn stop is_alive wait_until free_port slurp spew make_own ids_of as_user reachable_by);
 
 sub fail { die join('', @_) . "\n" }
 
@@ -49,7 +48,9 @@ sub spawn {
     return $pid if $pid;
     setsid();
     open STDIN, '<', '/dev/null' or _exit(126);
-    open STDOUT, '>>', $options->{log} or _exit(126);
+    # a link there is somebody else's idea: the directory may be a server's own
+    sysopen my $log, $options->{log}, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0644 or _exit(126);
+    open STDOUT, '>&', $log or _exit(126);
     open STDERR, '>&', \*STDOUT or _exit(126);
     chdir($options->{dir} // '/') or _exit(126);
     become($options->{user}) if $options->{user};
@@ -108,11 +109,22 @@ sub spew {
     my $new = "$path.new.$$";
     unlink $new;
     sysopen my $out, $new, O_WRONLY | O_CREAT | O_EXCL, $mode // 0644 or fail "$new: $!";
-    chmod $mode // 0644, $new;
-    chown @$owner, $new if $owner;
+    chmod $mode // 0644, $out or fail "$new: $!"; # by the handle: the directory may belong to somebody who could put a link there
+    if ($owner) { chown @$owner, $out or fail "$new: $!" }
     print {$out} $text;
     close $out or fail "$new: $!";
     rename $new, $path or fail "$path: $!";
+}
+
+# A directory with this mode and owner (undef: ours), whether or not it was there. A link to one is refused: what a server owns it may
+# change, and root must not follow it.
+sub make_own {
+    my ($path, $mode, $owner) = @_;
+    mkdir $path or $!{EEXIST} or fail "$path: $!";
+    sysopen my $directory, $path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW or fail "$path is not a directory of its own: $!";
+    if ($owner) { chown @$owner, $directory or fail "$path: $!" }
+    chmod $mode, $directory or fail "$path: $!";
+    return;
 }
 
 sub ids_of {
@@ -129,6 +141,7 @@ sub become {
     $) = "$gid $gid";
     POSIX::setgid($gid);
     POSIX::setuid($uid);
+    $< == $uid && $> == $uid && $( == $gid && $) == $gid or do { print STDERR "cannot become $user: $!\n"; _exit(126) };
     $ENV{HOME} = $home;
     $ENV{USER} = $ENV{LOGNAME} = $user;
     delete $ENV{$_} for grep { /^(?:XDG_|SUDO_)/ } keys %ENV;
