@@ -18,8 +18,8 @@ void tg_doctor_told(const struct tg_checked *checked, void *context)
     doctor->bad += checked->state == TG_CHECK_BAD;
     doctor->warned += checked->state == TG_CHECK_WARN;
     if (doctor->run->json) {
-        json_t *one = json_pack("{s:s, s:s, s:s, s:s}", "about", doctor->about, "state", states[checked->state], "check", checked->name,
-                                "text", checked->text);
+        json_t *one = json_pack("{s:s, s:s, s:s, s:s}", "about", doctor->about, "state", states[checked->state], "check",
+                                checked->name, "text", checked->text);
         if (checked->remedy != NULL)
             json_object_set_new(one, "remedy", json_string(checked->remedy));
         json_array_append_new(doctor->checks, one);
@@ -30,18 +30,23 @@ void tg_doctor_told(const struct tg_checked *checked, void *context)
         printf("%-8s   -> %s\n", "", checked->remedy);
 }
 
-void tg_doctor_say(struct tg_doctor *doctor, enum tg_check_state state, const char *name, const char *remedy, const char *format, ...)
+void tg_doctor_say(struct tg_doctor *doctor, const struct tg_checked *what, const char *format, ...)
 {
+    struct tg_checked checked = *what;
     va_list arguments;
     char text[768];
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    tg_doctor_told(&(struct tg_checked){state, name, text, state == TG_CHECK_GOOD ? NULL : remedy}, doctor);
+    checked.text = text;
+    if (checked.state == TG_CHECK_GOOD)
+        checked.remedy = NULL;
+    tg_doctor_told(&checked, doctor);
 }
 
-/* Before we become the service user, who may have no business with Gitea's files. One for each Gitea; absent: it could not be read. */
+/* Before we become the service user, who may have no business with Gitea's files. One for each Gitea; absent: it could not be
+   read. */
 static struct tg_string *read_app_inis(const struct tg_run *run)
 {
     const struct tg_gitea_conf *giteas = run->conf.giteas.items;
@@ -77,15 +82,15 @@ static int look_at_all(struct tg_doctor *doctor, const struct tg_string *app_ini
     if (tg_try(tg_doctor_self(doctor)) == TG_DOCTOR_BLIND)
         return 0;
     for (size_t i = 0; i < doctor->run->conf.giteas.count; i++)
-        tg_try(look_at_gitea(doctor, &giteas[i], app_inis[i].base != NULL ? tg_string_text(&app_inis[i]) : (struct tg_text){NULL, 0}));
+        tg_try(look_at_gitea(doctor, &giteas[i], tg_text_n(app_inis[i].base, app_inis[i].len)));
     return 0;
 }
 
 static int report(struct tg_doctor *doctor)
 {
     if (doctor->run->json)
-        tg_run_print_json(json_pack("{s:b, s:i, s:i, s:O}", "ok", doctor->bad == 0, "bad", doctor->bad, "warnings", doctor->warned, "checks",
-                                    doctor->checks));
+        tg_run_print_json(json_pack("{s:b, s:i, s:i, s:O}", "ok", doctor->bad == 0, "bad", doctor->bad, "warnings",
+                                    doctor->warned, "checks", doctor->checks));
     else if (doctor->bad > 0)
         printf("%d to be mended, %d warnings\n", doctor->bad, doctor->warned);
     else

@@ -19,8 +19,9 @@ struct tg_doctor {
 
 /* For tg_inspection: context is the doctor. */
 void tg_doctor_told(const struct tg_checked *checked, void *doctor);
-void tg_doctor_say(struct tg_doctor *doctor, enum tg_check_state state, const char *name, const char *remedy, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+/* As tg_gitea_checked. */
+void tg_doctor_say(struct tg_doctor *doctor, const struct tg_checked *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* Looks at everything that is ours. Fills ring. TG_DOCTOR_BLIND: without a database nothing else can be looked at. */
 enum { TG_DOCTOR_BLIND = 1 };

@@ -61,6 +61,14 @@ static void tell_verdict(struct story *story)
         [TG_LEVEL_BLOCKED] = "is let in nowhere, but to renew, take its data out and write to you",
         [TG_LEVEL_GONE] = "is let in nowhere: its time has run out, and its data may be removed",
     };
+    static const char *const of_phase[] = {
+        [TG_PHASE_NONE] = "it never had a subscription (without-subscription)",
+        [TG_PHASE_ACTIVE] = "it is paid",
+        [TG_PHASE_EXPIRING] = "its subscription ends soon",
+        [TG_PHASE_GRACE] = "its subscription has ended, and the grace has not",
+        [TG_PHASE_EXPIRED] = "its subscription has ended",
+        [TG_PHASE_ENDED] = "its subscription has ended",
+    };
     const struct tg_standing *standing = &story->standing;
     const char *because;
 
@@ -68,11 +76,8 @@ static void tell_verdict(struct story *story)
         because = "it is an operator, who is never judged";
     else if (standing->held)
         because = "there is a hold";
-    else if (!story->facts.subscribed)
-        because = "it never had a subscription (without-subscription)";
     else
-        because = standing->phase == TG_PHASE_ACTIVE ? "it is paid" : standing->phase == TG_PHASE_EXPIRING ? "its subscription ends soon"
-            : standing->phase == TG_PHASE_GRACE ? "its subscription has ended, and the grace has not" : "its subscription has ended";
+        because = of_phase[standing->phase];
     say(story, story->account.login, "%s, since %s.", may[standing->level], because);
     if (story->account.locked)
         say(story, "", "It is locked: it cannot sign in and no session counts. teagate account unlock %s", story->account.login);
@@ -86,7 +91,8 @@ static void tell_facts(struct story *story)
 {
     const struct tg_standing *standing = &story->standing;
     char when[TG_TIME_WORDS];
-    json_t *facts = json_pack("{s:b, s:b, s:b, s:I}", "operator", story->facts.is_operator, "locked", story->facts.locked, "subscribed",
+    json_t *facts = json_pack("{s:b, s:b, s:b, s:I}", "operator", story->facts.is_operator, "locked", story->facts.locked,
+                              "subscribed",
                               story->facts.subscribed, "change", (json_int_t)story->facts.change);
 
     json_object_set_new(story->json, "facts", facts);
@@ -120,8 +126,8 @@ static void tell_holds(struct story *story)
         add_time(one, "since", hold->since_s);
         json_array_append_new(holds, one);
         tg_time_short(hold->since_s, zone_of(story), when);
-        say(story, "hold", "%s, %s, since %s%s%s; teagate hold lift %s --kind %s", kind, level, when, hold->reason[0] != '\0' ? ": " : "",
-            hold->reason, story->account.login, kind);
+        say(story, "hold", "%s, %s, since %s%s%s; teagate hold lift %s --kind %s", kind, level, when,
+            hold->reason[0] != '\0' ? ": " : "", hold->reason, story->account.login, kind);
     }
     if (story->hold_count == 0)
         say(story, "hold", "none");
@@ -135,7 +141,8 @@ static int tell_caches(struct story *story)
     struct tg_facts cached;
 
     if (story->run->space == NULL || tg_keyring_load(&ring, tg_site_keyring_path(&story->run->conf), false) != 0) {
-        say(story, "cache", "%s", story->run->space == NULL ? "Redis is not used" : "Redis was not looked at: the key ring cannot be read");
+        say(story, "cache", "%s",
+            story->run->space == NULL ? "Redis is not used" : "Redis was not looked at: the key ring cannot be read");
         return 0;
     }
     struct tg_cache *cache = tg_cache_new(&(struct tg_cache_options){.space = story->run->space, .ring = &ring, .capacity = 64});
@@ -172,7 +179,8 @@ static void tell_service(struct story *story)
 static void tell_flag(struct story *story, const char *host, int64_t user, const struct tg_flag *flag)
 {
     static const char *const origins[] = {"nobody", "teagate", "others"};
-    json_t *one = json_pack("{s:s, s:I, s:b, s:b, s:s, s:b}", "host", host, "user", (json_int_t)user, "desired", flag->desired, "observed",
+    json_t *one = json_pack("{s:s, s:I, s:b, s:b, s:s, s:b}", "host", host, "user", (json_int_t)user, "desired", flag->desired,
+                            "observed",
                             flag->observed, "origin", origins[flag->origin], "due", flag->due_ms != 0);
 
     if (flag->error[0] != '\0')
@@ -180,7 +188,7 @@ static void tell_flag(struct story *story, const char *host, int64_t user, const
     json_array_append_new(json_object_get(story->json, "gitea"), one);
     say(story, "gitea", "%s: user id %lld, %s%s", host, (long long)user,
         flag->observed ? "prohibited from signing in" : "allowed to sign in",
-        flag->origin == TG_FLAG_OURS ? flag->observed ? ", by us" : "" : flag->origin == TG_FLAG_FOREIGN ? ", by somebody else" : "");
+        flag->origin == TG_FLAG_FOREIGN ? ", by somebody else" : flag->origin == TG_FLAG_OURS && flag->observed ? ", by us" : "");
     if (flag->desired != flag->observed && flag->origin != TG_FLAG_FOREIGN)
         say(story, "", "should be %s there%s%s", flag->desired ? "prohibited" : "allowed",
             flag->error[0] != '\0' ? ", but: " : ": that is under way", flag->error);
@@ -227,8 +235,8 @@ static void tell_refused(struct story *story)
         say(story, "refused", "nothing in the last 4 MiB of %s", story->run->conf.log.access);
     json_array_foreach(refused, i, one)
     {
-        say(story, "refused", "%s %s %s %s%s: %s %s", text_of(one, "time"), text_of(one, "id"), text_of(one, "method"), text_of(one, "host"),
-            text_of(one, "path"), text_of(one, "status"), text_of(one, "verdict"));
+        say(story, "refused", "%s %s %s %s%s: %s %s", text_of(one, "time"), text_of(one, "id"), text_of(one, "method"),
+            text_of(one, "host"), text_of(one, "path"), text_of(one, "status"), text_of(one, "verdict"));
     }
 }
 

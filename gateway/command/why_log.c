@@ -6,7 +6,8 @@
 
 enum { TAIL = 4 * 1024 * 1024, KEPT = 10 };
 
-/* The value of a key in a line of pairs; base NULL: it is not there. Values that are looked at here are never quoted, but for paths. */
+/* The value of a key in a line of pairs; base NULL: it is not there. Values that are looked at here are never quoted, but for
+   paths. */
 static struct tg_text value_of(struct tg_text line, const char *key)
 {
     struct tg_text rest = line;

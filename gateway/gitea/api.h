@@ -34,21 +34,22 @@ int tg_gitea_user_add(struct tg_worker *worker, const struct tg_gitea_conf *conf
 
 /* All users, page by page from 1 on, in the order of their names; *count 0: there are no more. */
 enum { TG_GITEA_PAGE = 50 };
-int tg_gitea_user_page(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t page, struct tg_gitea_user out[TG_GITEA_PAGE],
+int tg_gitea_user_page(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t page,
+                       struct tg_gitea_user out[TG_GITEA_PAGE],
                        size_t *count);
 
 /*
- * Sets or lifts prohibit_login of the user as it was just read. What else belongs to the call (login_name, source_id) is sent back as it
- * was; never `active`, which every sign-in undoes. *out is the user as Gitea has it then. UNKNOWN: there is none of that name any more.
- * UNAVAILABLE: it is not known whether it has taken effect.
+ * Sets or lifts prohibit_login of the user as it was just read. What else belongs to the call (login_name, source_id) is sent
+ * back as it was; never `active`, which every sign-in undoes. *out is the user as Gitea has it then. UNKNOWN: there is none of
+ * that name any more. UNAVAILABLE: it is not known whether it has taken effect.
  */
-int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_user *user, bool prohibit,
-                           struct tg_gitea_user *out);
+int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_user *user,
+                           bool prohibit, struct tg_gitea_user *out);
 
 /*
  * Whose credential is this? Asked with the caller's own: `Authorization: token X` at /login/oauth/userinfo, then /api/v1/user.
- * The answers: USER with id and login (of *user nothing else is filled), INVALID, PROHIBITED (valid, its user is forbidden to sign in; the
- * id is 0 when nameless), UNAVAILABLE. deadline 2 s.
+ * The answers: USER with id and login (of *user nothing else is filled), INVALID, PROHIBITED (valid, its user is forbidden to
+ * sign in; the id is 0 when nameless), UNAVAILABLE. deadline 2 s.
  */
 enum tg_resolved { TG_RESOLVED_USER, TG_RESOLVED_INVALID, TG_RESOLVED_PROHIBITED, TG_RESOLVED_UNAVAILABLE };
 int tg_gitea_resolve(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_text credential,

@@ -22,8 +22,8 @@ struct tg_gitea_call {
 int tg_gitea_call(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_call *call,
                   struct tg_arena *arena, struct tg_fetched *out);
 
-/* The same with our administrator's token, which is read from its file; call->token is set. Our own faults (no token) are UNAVAILABLE
-   too: to the caller Gitea cannot be asked. */
+/* The same with our administrator's token, which is read from its file; call->token is set. Our own faults (no token) are
+   UNAVAILABLE too: to the caller Gitea cannot be asked. */
 int tg_gitea_call_as_admin(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_gitea_call *call,
                            struct tg_arena *arena, struct tg_fetched *out);
 /* An answer that we can make nothing of: TG_GITEA_UNAVAILABLE, with words. */

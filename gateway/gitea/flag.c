@@ -30,8 +30,8 @@ static enum tg_flag_step decide_prohibited(struct tg_flag *flag, bool desired)
 }
 
 /*
- * An unanswered call of ours may still arrive and set the flag; until that is out of the question it stays ours, lest somebody is held
- * for it.
+ * An unanswered call of ours may still arrive and set the flag; until that is out of the question it stays ours, lest somebody is
+ * held for it.
  */
 static enum tg_flag_step decide_allowed(struct tg_flag *flag, bool desired, int64_t now_s)
 {
@@ -54,7 +54,8 @@ enum tg_flag_step tg_flag_decide(struct tg_flag *flag, const struct tg_gitea_use
 {
     bool desired = flag->desired && !user->is_admin;
 
-    /* A foreign flag that has gone takes its hold along, and without the hold it may not be desired any more: that is judged first. */
+    /* A foreign flag that has gone takes its hold along, and without the hold it may not be desired any more: that is judged
+       first. */
     if (!user->prohibit_login && flag->origin == TG_FLAG_FOREIGN) {
         settle(flag, TG_FLAG_NOBODY, false);
         return TG_FLAG_SETTLE;
@@ -90,8 +91,8 @@ static int save(struct tg_store *store, struct tg_flag *flag)
     return 0;
 }
 
-static int change(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag, const struct tg_gitea_user *user,
-                  bool prohibit)
+static int change(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag,
+                  const struct tg_gitea_user *user, bool prohibit)
 {
     struct tg_gitea_user now;
     int result = tg_try(tg_gitea_user_prohibit(worker, conf, user, prohibit, &now));
@@ -118,7 +119,8 @@ static int keep_reason(struct tg_store *store, struct tg_flag *flag)
     return TG_FLAG_UNAVAILABLE;
 }
 
-static int find_user(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_flag *flag, struct tg_gitea_user *user)
+static int find_user(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_flag *flag,
+                     struct tg_gitea_user *user)
 {
     struct tg_store *store;
     struct tg_account account;
@@ -132,7 +134,8 @@ static int find_user(struct tg_worker *worker, const struct tg_gitea_conf *conf,
 }
 
 /* Before Gitea is told anything it is written down that the flag is ours from now on, and that it may come late. */
-static int prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag, const struct tg_gitea_user *user)
+static int prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag,
+                    const struct tg_gitea_user *user)
 {
     struct tg_store *store;
 
@@ -145,7 +148,8 @@ static int prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, 
     return result == 0 ? save(store, flag) : keep_reason(store, flag);
 }
 
-static int lift(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag, const struct tg_gitea_user *user)
+static int lift(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag,
+                const struct tg_gitea_user *user)
 {
     struct tg_store *store;
 

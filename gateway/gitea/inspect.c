@@ -18,20 +18,22 @@ struct look {
     struct tg_arena arena;
 };
 
-void tg_gitea_checked(const struct tg_inspection *inspection, enum tg_check_state state, const char *name, const char *remedy,
-                      const char *format, ...)
+void tg_gitea_checked(const struct tg_inspection *inspection, const struct tg_checked *what, const char *format, ...)
 {
+    struct tg_checked checked = *what;
     va_list arguments;
     char text[768];
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    struct tg_checked checked = {state, name, text, state == TG_CHECK_GOOD ? NULL : remedy};
+    checked.text = text;
+    if (checked.state == TG_CHECK_GOOD)
+        checked.remedy = NULL;
     inspection->told(&checked, inspection->context);
 }
 
-#define say(look, state, name, remedy, ...) tg_gitea_checked((look)->told, state, name, remedy, __VA_ARGS__)
+#define say(look, state, name, remedy, ...) tg_gitea_checked((look)->told, TG_CHECKED(state, name, remedy), __VA_ARGS__)
 
 static int ask(struct look *look, const char *method, const char *path, struct tg_text form, struct tg_fetched *out)
 {
@@ -56,7 +58,8 @@ static int look_at_version(struct look *look, bool *answers)
 
     *answers = result == 0;
     if (result != 0)
-        say(look, TG_CHECK_BAD, "reach", "start Gitea, or correct `upstream` and `admin-token-file`", "Gitea cannot be asked at %s: %s",
+        say(look, TG_CHECK_BAD, "reach", "start Gitea, or correct `upstream` and `admin-token-file`",
+            "Gitea cannot be asked at %s: %s",
             conf->upstream.text, tg_failure());
     else if (major < 1 || (major == 1 && minor < 25))
         say(look, TG_CHECK_BAD, "version", "bring Gitea to 1.25 or later", "Gitea is %s, which we do not know", version);
@@ -68,8 +71,10 @@ static int look_at_version(struct look *look, bool *answers)
 /* Nobody has a name that begins with a dot: nothing is changed, and the order of Gitea's answers tells what the token may do. */
 static int look_at_token(struct look *look)
 {
-    static const char remedy[] = "make a token of a site administrator: gitea admin user generate-access-token --scopes write:admin";
-    struct tg_gitea_call call = {.method = "PATCH", .path = "/api/v1/admin/users/.teagate-doctor", .json = TG_TEXT("{}"), .timeout_ms = PROBE_MS};
+    static const char remedy[] = "make a token of a site administrator:"
+                                 " gitea admin user generate-access-token --scopes write:admin";
+    struct tg_gitea_call call = {.method = "PATCH", .path = "/api/v1/admin/users/.teagate-doctor", .json = TG_TEXT("{}"),
+                                 .timeout_ms = PROBE_MS};
     struct tg_fetched answer = {0};
 
     if (tg_try(tg_gitea_call_as_admin(look->worker, look->told->conf, &call, &look->arena, &answer)) != 0)
@@ -93,7 +98,8 @@ static int look_at_door(struct look *look, const char *path, const char *name, c
     else if (answer.status < 400)
         say(look, TG_CHECK_BAD, name, remedy, "POST %s is open (Gitea answered %d)", path, answer.status);
     else
-        say(look, TG_CHECK_UNSEEN, name, remedy, "POST %s answered %d: it cannot be told whether it is closed", path, answer.status);
+        say(look, TG_CHECK_UNSEEN, name, remedy, "POST %s answered %d: it cannot be told whether it is closed", path,
+            answer.status);
     return 0;
 }
 
@@ -108,7 +114,8 @@ static int look_at_passwords(struct look *look)
     else if (answer.status == 401 && contains(answer.body, "token is required"))
         say(look, TG_CHECK_GOOD, "basic-passwords", NULL, "passwords of Gitea do not open its API and git");
     else
-        say(look, TG_CHECK_WARN, "basic-passwords", remedy, "Gitea looked at a user name and a password (it answered %d)", answer.status);
+        say(look, TG_CHECK_WARN, "basic-passwords", remedy, "Gitea looked at a user name and a password (it answered %d)",
+            answer.status);
     return 0;
 }
 
@@ -126,15 +133,16 @@ static int look_at_sign_in(struct look *look, const struct tg_client *client)
 {
     const struct tg_gitea_conf *conf = look->told->conf;
     const char *again = tg_arena_format(&look->arena, "teagate gitea setup %s --force, then restart Gitea", conf->host);
-    const char *root = tg_arena_format(&look->arena, "in app.ini, section [server], set ROOT_URL = https://%s/ and restart Gitea", conf->host);
+    const char *root = tg_arena_format(&look->arena, "in app.ini, section [server], set ROOT_URL = https://%s/ and restart Gitea",
+                                       conf->host);
     const char *callback = tg_arena_format(&look->arena, "https://%s/user/oauth2/%s/callback", conf->host, conf->source);
     struct tg_fetched answer = {0};
 
     if (ask(look, "GET", tg_arena_format(&look->arena, "/user/oauth2/%s", conf->source), (struct tg_text){0}, &answer) != 0)
         say(look, TG_CHECK_UNSEEN, "sign-in", NULL, "%s", tg_failure());
     else if (answer.status < 302 || answer.status > 307 || !names_value(answer.body, "client_id", client->id))
-        say(look, TG_CHECK_BAD, "sign-in", again, "Gitea's sign-in by source %s does not lead to us (it answered %d)", conf->source,
-            answer.status);
+        say(look, TG_CHECK_BAD, "sign-in", again, "Gitea's sign-in by source %s does not lead to us (it answered %d)",
+            conf->source, answer.status);
     else if (!names_value(answer.body, "redirect_uri", callback))
         say(look, TG_CHECK_BAD, "root-url", root, "Gitea wants to be returned to somewhere else than %s", callback);
     else
@@ -160,7 +168,8 @@ static int look_at_source(struct look *look)
             "source %s was set up by us as it is now (skip-local-2fa, groups, scopes); changes by hand in Gitea are not seen",
             told->conf->source);
     else
-        say(look, TG_CHECK_BAD, "source", remedy, "source %s was told something else than what is configured now", told->conf->source);
+        say(look, TG_CHECK_BAD, "source", remedy, "source %s was told something else than what is configured now",
+            told->conf->source);
     return 0;
 }
 
@@ -174,7 +183,8 @@ static int look_at_backchannel(struct look *look, const struct tg_client *client
     if (result != 0)
         say(look, TG_CHECK_BAD, "back-channel", "start the service, or correct listen.backchannel", "%s", tg_failure());
     else if (answer.status != 200 || !contains(answer.body, "\"issuer\""))
-        say(look, TG_CHECK_BAD, "back-channel", "see our event log; or something else listens there", "%s answered %d", what.url, answer.status);
+        say(look, TG_CHECK_BAD, "back-channel", "see our event log; or something else listens there", "%s answered %d", what.url,
+            answer.status);
     else
         say(look, TG_CHECK_GOOD, "back-channel", NULL, "discovery answers at %s, from this machine", what.url);
     return 0;
@@ -201,11 +211,16 @@ static void on_finding(const struct tg_finding *finding, void *context)
         enum tg_check_state state;
         const char *name;
     } of[] = {
-        [TG_FINDING_MAPPED] = {TG_CHECK_WARN, "member-unmapped"},   [TG_FINDING_FLAG] = {TG_CHECK_WARN, "member-flag"},
-        [TG_FINDING_RENAMED] = {TG_CHECK_GOOD, "member-renamed"},   [TG_FINDING_PROHIBITED] = {TG_CHECK_WARN, "member-prohibited"},
-        [TG_FINDING_DELETED] = {TG_CHECK_BAD, "member-deleted"},    [TG_FINDING_REPLACED] = {TG_CHECK_BAD, "member-replaced"},
-        [TG_FINDING_DOUBLE] = {TG_CHECK_BAD, "member-double"},      [TG_FINDING_NAMESAKE] = {TG_CHECK_BAD, "member-namesake"},
-        [TG_FINDING_STRANGER] = {TG_CHECK_WARN, "member-stranger"}, [TG_FINDING_ADMINISTRATOR] = {TG_CHECK_WARN, "member-administrator"},
+        [TG_FINDING_MAPPED] = {TG_CHECK_WARN, "member-unmapped"},
+        [TG_FINDING_FLAG] = {TG_CHECK_WARN, "member-flag"},
+        [TG_FINDING_RENAMED] = {TG_CHECK_GOOD, "member-renamed"},
+        [TG_FINDING_PROHIBITED] = {TG_CHECK_WARN, "member-prohibited"},
+        [TG_FINDING_DELETED] = {TG_CHECK_BAD, "member-deleted"},
+        [TG_FINDING_REPLACED] = {TG_CHECK_BAD, "member-replaced"},
+        [TG_FINDING_DOUBLE] = {TG_CHECK_BAD, "member-double"},
+        [TG_FINDING_NAMESAKE] = {TG_CHECK_BAD, "member-namesake"},
+        [TG_FINDING_STRANGER] = {TG_CHECK_WARN, "member-stranger"},
+        [TG_FINDING_ADMINISTRATOR] = {TG_CHECK_WARN, "member-administrator"},
     };
     struct look *look = context;
 

@@ -30,11 +30,13 @@ struct tg_inspection {
 
 int tg_gitea_inspect(struct tg_worker *worker, const struct tg_inspection *inspection);
 
-/* The part that reads app.ini: whether each key is as the fragment of `teagate gitea setup --print-app-ini` has it, or as good. */
+/* The part that reads app.ini: whether each key is as the fragment of `teagate gitea setup --print-app-ini` has it, or
+   as good. */
 void tg_gitea_inspect_app_ini(const struct tg_inspection *inspection);
 
-/* Says something about one thing. */
-void tg_gitea_checked(const struct tg_inspection *inspection, enum tg_check_state state, const char *name, const char *remedy,
-                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* Says something about one thing; what->text comes from the format. Use TG_CHECKED. */
+void tg_gitea_checked(const struct tg_inspection *inspection, const struct tg_checked *what, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+#define TG_CHECKED(state, name, remedy) (&(struct tg_checked){(state), (name), NULL, (remedy)})
 
 #endif

@@ -56,7 +56,8 @@ static bool next_entry(struct tg_text *rest, struct tg_text *section, struct ent
         if (comment != NULL)
             value.len = (size_t)(comment - value.base);
         out->value = tg_text_trim(value);
-        if (out->value.len >= 2 && out->value.base[0] == out->value.base[out->value.len - 1] && strchr("`\"", out->value.base[0]) != NULL)
+        if (out->value.len >= 2 && out->value.base[0] == out->value.base[out->value.len - 1] &&
+            strchr("`\"", out->value.base[0]) != NULL)
             out->value = tg_text_n(out->value.base + 1, out->value.len - 2);
         out->section = *section;
         return true;
@@ -95,7 +96,8 @@ static bool is_listed(struct tg_text list, const char *word)
     return false;
 }
 
-/* Gitea's own word for the list is external when nothing is said. Single addresses of loopback are the administrator's own doing. */
+/* Gitea's own word for the list is external when nothing is said. Single addresses of loopback are the administrator's own
+   doing. */
 static bool lets_webhooks_in(struct tg_text list)
 {
     return is_listed(list, "*") || is_listed(list, "loopback") || is_listed(list, "private") || is_listed(list, "127.0.0.0/8") ||
@@ -112,7 +114,7 @@ static bool is_fit(enum rule rule, struct tg_text is, struct tg_text wanted)
     case NOT_LOOPBACK:
         return !lets_webhooks_in(is);
     default:
-        return is.base != NULL && (tg_text_same(is, wanted) || (wanted.len == 4 && tg_text_is_nocase(is, "true") && tg_text_is(wanted, "true")));
+        return is.base != NULL && (tg_text_same(is, wanted) || (tg_text_is(wanted, "true") && tg_text_is_nocase(is, "true")));
     }
 }
 
@@ -124,7 +126,8 @@ void tg_gitea_inspect_app_ini(const struct tg_inspection *inspection)
     int wrong = 0;
 
     if (inspection->app_ini.base == NULL) {
-        tg_gitea_checked(inspection, TG_CHECK_UNSEEN, "app-ini", "set app-ini in our configuration, and run this as root",
+        tg_gitea_checked(inspection, TG_CHECKED(TG_CHECK_UNSEEN, "app-ini",
+                                                "set app-ini in our configuration, and run this as root"),
                          "Gitea's app.ini could not be read: its webhook list and session provider were not looked at");
         return;
     }
@@ -139,9 +142,10 @@ void tg_gitea_inspect_app_ini(const struct tg_inspection *inspection)
         wrong++;
         tg_string_addf(&remedy, "in app.ini, section [%.*s], set %.*s = %.*s and restart Gitea", TG_TEXT_ARGS(wanted.section),
                        TG_TEXT_ARGS(wanted.key), TG_TEXT_ARGS(wanted.value));
-        tg_gitea_checked(inspection, TG_CHECK_BAD, "app-ini", remedy.base, "[%.*s] %.*s is %.*s", TG_TEXT_ARGS(wanted.section),
+        tg_gitea_checked(inspection, TG_CHECKED(TG_CHECK_BAD, "app-ini", remedy.base), "[%.*s] %.*s is %.*s",
+                         TG_TEXT_ARGS(wanted.section),
                          TG_TEXT_ARGS(wanted.key), TG_TEXT_ARGS(is.base != NULL ? is : TG_TEXT("not set")));
     }
     if (wrong == 0)
-        tg_gitea_checked(inspection, TG_CHECK_GOOD, "app-ini", NULL, "every key that matters is as it should be");
+        tg_gitea_checked(inspection, TG_CHECKED(TG_CHECK_GOOD, "app-ini", NULL), "every key that matters is as it should be");
 }

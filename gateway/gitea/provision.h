@@ -1,9 +1,9 @@
 /*
  * provision.h - an account's user in Gitea exists and is the right one, before a code goes out
  *
- * Looks the user up by our source and the account's sub, makes it when there is none, and keeps account <-> Gitea user id. Where a flag
- * of ours still prohibits him, it is waited for up to two seconds that jobs lifts it: nobody who may come in sees Gitea's page for
- * those who may not.
+ * Looks the user up by our source and the account's sub, makes it when there is none, and keeps account <-> Gitea user id. Where
+ * a flag of ours still prohibits him, it is waited for up to two seconds that jobs lifts it: nobody who may come in sees Gitea's
+ * page for those who may not.
  * Serialised per process. Blocking; resolve pool.
  */
 #ifndef TG_GITEA_PROVISION_H
@@ -13,8 +13,8 @@
 #include "store/account.h"
 
 /* CLASH: Gitea has another user of that name or e-mail. FOREIGN: the user there is not the one we knew (deleted and made anew).
-   UNAVAILABLE: it cannot be confirmed now: no code. HELD: somebody else has prohibited the user in Gitea, which is a hold now: the account
-   has to be judged again. */
+   UNAVAILABLE: it cannot be confirmed now: no code. HELD: somebody else has prohibited the user in Gitea, which is a hold now:
+   the account has to be judged again. */
 enum {
     TG_PROVISION_CLASH = 1,
     TG_PROVISION_FOREIGN = 2,

@@ -8,7 +8,8 @@ enum { TEXT = 512 };
 
 const char *tg_finding_name(enum tg_finding_kind kind)
 {
-    static const char *const names[] = {"mapped", "flag", "renamed", "prohibited", "deleted", "replaced", "double", "namesake", "stranger",
+    static const char *const names[] = {"mapped", "flag", "renamed", "prohibited", "deleted", "replaced", "double", "namesake",
+                                        "stranger",
                                         "administrator"};
 
     return names[kind];
@@ -92,14 +93,16 @@ static int look_at_other(struct tg_store *store, struct tg_reconcile *r, const s
     int64_t known;
     bool by_name = tg_try(tg_account_find_login(store, tg_text(user->login), &account)) == 0;
 
-    if (!by_name && (strchr(user->email, '@') == NULL || tg_try(tg_account_find_login(store, tg_text(user->email), &account)) != 0))
+    if (!by_name && (strchr(user->email, '@') == NULL ||
+                     tg_try(tg_account_find_login(store, tg_text(user->email), &account)) != 0))
         return 0;
     if (tg_try(tg_member_user(store, r->conf->host, account.id, &known)) == 0 && known != user->id)
         return 0; /* the account has a user: names do not matter */
     tell(r, TG_FINDING_NAMESAKE, (struct pair){&account, user},
-         "the user %s (id %lld) in Gitea is not ours, but has the %s of account %s, which cannot sign in there: rename or remove one of"
-         " them, or give the user to the account in Gitea's administration (source %s, authentication sign-in name %s)",
-         user->login, (long long)user->id, by_name ? "name" : "e-mail address", account.login, r->instance.source_name, account.sub);
+         "the user %s (id %lld) in Gitea is not ours, but has the %s of account %s, which cannot sign in there: rename or remove"
+         " one of them, or give the user to the account in Gitea's administration (source %s, authentication sign-in name %s)",
+         user->login, (long long)user->id, by_name ? "name" : "e-mail address", account.login, r->instance.source_name,
+             account.sub);
     return 0;
 }
 
@@ -129,8 +132,8 @@ static int report_flag(struct tg_store *store, struct tg_reconcile *r, struct pa
         return 0;
     }
     if (flag->due_ms != 0 && flag->tries > 0) {
-        tell(r, TG_FINDING_FLAG, pair, "Gitea %s user %s, and should be changed; it has failed %lld times: %s", is, pair.user->login,
-             (long long)flag->tries, flag->error);
+        tell(r, TG_FINDING_FLAG, pair, "Gitea %s user %s, and should be changed; it has failed %lld times: %s", is,
+             pair.user->login, (long long)flag->tries, flag->error);
         return 0;
     }
     tell(r, TG_FINDING_FLAG, pair, "Gitea %s user %s%s: %s", is, pair.user->login,
@@ -155,8 +158,8 @@ static int look_at_member(struct tg_store *store, struct tg_reconcile *r, struct
              pair.account->login, user->login);
     if (user->is_admin && !pair.account->is_operator)
         tell(r, TG_FINDING_ADMINISTRATOR, pair,
-             "user %s is an administrator of Gitea, but account %s is no operator: its API and SSH stay open when the subscription ends; take"
-             " the right away in Gitea, or make it an operator (teagate account)", user->login, pair.account->login);
+             "user %s is an administrator of Gitea, but account %s is no operator: its API and SSH stay open when the"
+             " subscription ends; take the right away in Gitea, or make it an operator (teagate account)", user->login, pair.account->login);
     return 0;
 }
 
@@ -171,8 +174,8 @@ static int look_at_newcomer(struct tg_worker *worker, struct tg_reconcile *r, st
     if (result == TG_GITEA_AMBIGUOUS) {
         see(r, known);
         tell(r, TG_FINDING_DOUBLE, pair,
-             "several users in Gitea have the subject of account %s, one of them %s (id %lld): remove all but one in Gitea; until then it"
-             " cannot sign in there", pair.account->login, pair.user->login, (long long)pair.user->id);
+             "several users in Gitea have the subject of account %s, one of them %s (id %lld): remove all but one in Gitea; until"
+             " then it cannot sign in there", pair.account->login, pair.user->login, (long long)pair.user->id);
         return 0;
     }
     if (result == TG_GITEA_UNAVAILABLE)
@@ -183,7 +186,8 @@ static int look_at_newcomer(struct tg_worker *worker, struct tg_reconcile *r, st
         see(r, known);
         tell(r, TG_FINDING_REPLACED, pair,
              "the user of account %s had id %lld in Gitea, and now has id %lld: it was deleted and made anew; if that was meant,"
-             " teagate gitea forget %s %s", pair.account->login, (long long)known, (long long)now.id, pair.account->login, r->conf->host);
+             " teagate gitea forget %s %s", pair.account->login, (long long)known, (long long)now.id, pair.account->login,
+                 r->conf->host);
         return 0;
     }
     tell(r, TG_FINDING_MAPPED, pair, "user %s (id %lld) is account %s%s", now.login, (long long)now.id, pair.account->login,
@@ -204,8 +208,8 @@ static int look_at_user(struct tg_worker *worker, struct tg_reconcile *r, const 
         return look_at_other(store, r, user);
     if (tg_try(tg_account_find_sub(store, user->login_name, &account)) != 0) {
         tell(r, TG_FINDING_STRANGER, (struct pair){NULL, user},
-             "user %s (id %lld) in Gitea belongs to our source, but to none of our accounts: nobody can sign in as it", user->login,
-             (long long)user->id);
+             "user %s (id %lld) in Gitea belongs to our source, but to none of our accounts: nobody can sign in as it",
+             user->login, (long long)user->id);
         return look_at_other(store, r, user);
     }
     struct pair pair = {&account, user};
@@ -254,8 +258,8 @@ static int look_at_missing(struct tg_worker *worker, struct tg_reconcile *r, con
         return TG_RECONCILE_UNAVAILABLE;
     if (result == TG_GITEA_UNKNOWN)
         tell(r, TG_FINDING_DELETED, (struct pair){&account, NULL},
-             "the user of account %s (id %lld) is not in Gitea any more, or not in our source: it cannot sign in there; if the user was deleted"
-             " on purpose, teagate gitea forget %s %s, and the next sign-in makes a new one",
+             "the user of account %s (id %lld) is not in Gitea any more, or not in our source: it cannot sign in there; if the"
+             " user was deleted on purpose, teagate gitea forget %s %s, and the next sign-in makes a new one",
              account.login, (long long)member->gitea_user, account.login, r->conf->host);
     return 0;
 }

@@ -1,10 +1,10 @@
 /*
  * reconcile.h - compares the users of one Gitea with our accounts
  *
- * What is safe is mended: the mapping of a user whom source and subject name, and a flag that differs (its row is made due, and jobs
- * looks at it). The rest is told. One step is one page of Gitea's list, or a few members that were not on it; between two steps the caller
- * may do something else. Nothing is concluded from a list alone, since it may be old when its last page comes: whoever is missing
- * or doubled is asked about. Blocking; jobs and commands.
+ * What is safe is mended: the mapping of a user whom source and subject name, and a flag that differs (its row is made due, and
+ * jobs looks at it). The rest is told. One step is one page of Gitea's list, or a few members that were not on it; between two
+ * steps the caller may do something else. Nothing is concluded from a list alone, since it may be old when its last page comes:
+ * whoever is missing or doubled is asked about. Blocking; jobs and commands.
  */
 #ifndef TG_GITEA_RECONCILE_H
 #define TG_GITEA_RECONCILE_H

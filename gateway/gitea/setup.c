@@ -109,7 +109,8 @@ static void name_addresses(struct work *work)
     const struct tg_gitea_setup *setup = work->setup;
 
     work->callback = tg_arena_format(&work->arena, "https://%s/user/oauth2/%s/callback", setup->conf->host, setup->conf->source);
-    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", setup->backchannel, work->client.id);
+    work->discovery = tg_arena_format(&work->arena, "%s/c/%s/.well-known/openid-configuration", setup->backchannel,
+                                      work->client.id);
 }
 
 static int is_current(struct work *work, bool *current)

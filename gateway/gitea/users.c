@@ -6,7 +6,8 @@
 
 enum { PAGE_DEADLINE_MS = 10000, CHANGE_DEADLINE_MS = 5000 };
 
-static int read_page(const struct tg_gitea_conf *conf, const json_t *users, struct tg_gitea_user out[TG_GITEA_PAGE], size_t *count)
+static int read_page(const struct tg_gitea_conf *conf, const json_t *users, struct tg_gitea_user out[TG_GITEA_PAGE],
+                     size_t *count)
 {
     size_t index;
     const json_t *each;
@@ -22,7 +23,8 @@ static int read_page(const struct tg_gitea_conf *conf, const json_t *users, stru
     return 0;
 }
 
-int tg_gitea_user_page(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t page, struct tg_gitea_user out[TG_GITEA_PAGE],
+int tg_gitea_user_page(struct tg_worker *worker, const struct tg_gitea_conf *conf, int64_t page,
+                       struct tg_gitea_user out[TG_GITEA_PAGE],
                        size_t *count)
 {
     struct tg_arena arena = {0};
@@ -58,8 +60,8 @@ static int read_changed(const struct tg_gitea_conf *conf, const struct tg_gitea_
     return TG_GITEA_UNAVAILABLE;
 }
 
-int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_user *user, bool prohibit,
-                           struct tg_gitea_user *out)
+int tg_gitea_user_prohibit(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_gitea_user *user,
+                           bool prohibit, struct tg_gitea_user *out)
 {
     struct tg_arena arena = {0};
     struct tg_fetched answer = {0};

@@ -47,7 +47,8 @@ struct tg_gitea_sync {
     _Atomic bool away;
 };
 
-bool tg_gitea_sync_desired(const struct tg_facts *facts, const struct tg_subscription_conf *rules, int64_t now_s, int64_t *until_s)
+bool tg_gitea_sync_desired(const struct tg_facts *facts, const struct tg_subscription_conf *rules, int64_t now_s,
+                           int64_t *until_s)
 {
     struct tg_standing standing;
 
@@ -227,7 +228,8 @@ static void on_finding(const struct tg_finding *finding, void *context)
         if (sync->told[i] == hash)
             return;
     }
-    tg_log(TG_LOG_WARN, "gitea-out-of-step", "instance", sync->options.conf->host, "what", tg_finding_name(finding->kind), "login",
+    tg_log(TG_LOG_WARN, "gitea-out-of-step", "instance", sync->options.conf->host, "what", tg_finding_name(finding->kind),
+           "login",
            finding->login, "user", finding->gitea_login, "why", finding->text, NULL);
 }
 
@@ -326,7 +328,8 @@ static void on_turn(struct tg_gitea_sync *sync, int result)
 {
     if (result < 0 && !sync->failing)
         tg_log(TG_LOG_ERROR, "gitea-sync-failed", "instance", sync->options.conf->host, "why",
-               result == TG_BUSY ? "the database was locked for too long" : tg_failure(), "do", "look at the database; it is tried again", NULL);
+               result == TG_BUSY ? "the database was locked for too long" : tg_failure(), "do",
+                   "look at the database; it is tried again", NULL);
     if (result >= 0 && sync->failing)
         tg_log(TG_LOG_INFO, "gitea-sync-goes-on", "instance", sync->options.conf->host, NULL);
     sync->failing = result < 0;
@@ -396,8 +399,10 @@ void tg_gitea_sync_stop(struct tg_gitea_sync *sync)
 
 json_t *tg_gitea_sync_status(struct tg_gitea_sync *sync)
 {
-    json_t *json = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "host", sync->options.conf->host, "away", (int)sync->away, "applied",
-                             (json_int_t)sync->applied, "failures", (json_int_t)sync->failures, "users", (json_int_t)sync->users, "findings",
+    json_t *json = json_pack("{s:s, s:b, s:I, s:I, s:I, s:I}", "host", sync->options.conf->host, "away", (int)sync->away,
+                             "applied",
+                             (json_int_t)sync->applied, "failures", (json_int_t)sync->failures, "users", (json_int_t)sync->users,
+                                 "findings",
                              (json_int_t)sync->findings);
     char when[TG_TIME_ISO];
 

@@ -46,7 +46,8 @@ static int write_row(struct tg_store *store, const struct tg_flag *flag)
         " ON CONFLICT (host, account) DO UPDATE SET desired = excluded.desired, observed = excluded.observed,"
         " origin = excluded.origin, judge_s = excluded.judge_s, due_ms = excluded.due_ms, doubt_s = excluded.doubt_s,"
         " tries = excluded.tries, error = excluded.error, version = excluded.version WHERE flag.version = $11",
-        TG_VALUES(TG_CSTR(flag->host), TG_CSTR(flag->account), TG_INT(flag->desired), TG_INT(flag->observed), TG_INT(flag->origin),
+        TG_VALUES(TG_CSTR(flag->host), TG_CSTR(flag->account), TG_INT(flag->desired), TG_INT(flag->observed),
+                  TG_INT(flag->origin),
                   TG_INT(flag->judge_s), TG_INT(flag->due_ms), TG_INT(flag->doubt_s), TG_INT(flag->tries), TG_CSTR(flag->error),
                   TG_INT(flag->version)),
         &changed));
@@ -110,7 +111,8 @@ int tg_flag_save(struct tg_store *store, const struct tg_flag *flag)
     if (flag->origin != TG_FLAG_FOREIGN && before.origin == TG_FLAG_FOREIGN)
         tg_try(lift_hold(store, flag));
     if (may_be_set(&before) && !may_be_set(flag))
-        tg_try(tg_change_add(store, TG_CHANGE_ACCOUNT, flag->account)); /* somebody may remember that it is, or that Gitea refused */
+        /* somebody may remember that it is, or that Gitea refused */
+        tg_try(tg_change_add(store, TG_CHANGE_ACCOUNT, flag->account));
     return tg_db_commit(transaction);
 }
 
@@ -187,7 +189,8 @@ int tg_flag_touch(struct tg_store *store, const char *host, const char *account,
     int64_t changed = 0;
 
     tg_try(tg_db_run(store->truth,
-                     "UPDATE flag SET due_ms = CASE WHEN due_ms > 0 AND due_ms < $3 THEN due_ms ELSE $3 END, version = version + 1"
+                     "UPDATE flag SET due_ms = CASE WHEN due_ms > 0 AND due_ms < $3 THEN due_ms ELSE $3 END,"
+                     " version = version + 1"
                      " WHERE host = $1 AND account = $2",
                      TG_VALUES(TG_CSTR(host), TG_CSTR(account), TG_INT(now_ms)), &changed));
     return changed > 0 ? 0 : TG_FLAG_UNKNOWN;

@@ -1,9 +1,9 @@
 /*
  * flag.h - Gitea's prohibit_login of our accounts: what it should be, what it was seen to be, and who has set it
  *
- * One row for each account and instance. A row that is due has to be compared with Gitea, which only jobs does. Whose a flag is is
- * written before we set it, so that a flag of ours is never taken for somebody else's; a flag that somebody else has set is a hold of
- * the kind gitea for as long as it is there, written and taken back in the same transaction. Blocking.
+ * One row for each account and instance. A row that is due has to be compared with Gitea, which only jobs does. Whose a flag is
+ * is written before we set it, so that a flag of ours is never taken for somebody else's; a flag that somebody else has set is a
+ * hold of the kind gitea for as long as it is there, written and taken back in the same transaction. Blocking.
  */
 #ifndef TG_STORE_FLAG_H
 #define TG_STORE_FLAG_H
@@ -39,8 +39,9 @@ int tg_flag_find(struct tg_store *store, const char *host, const char *account, 
 int tg_flag_want(struct tg_store *store, const char *host, const char *account, bool desired, int64_t judge_s);
 
 /*
- * Replaces a row as it was read, and places or lifts the hold that goes with a foreign flag. A change row is written when the hold
- * changes, and when a flag of ours has gone. CHANGED: it is not as it was read any more; nothing is written. UNKNOWN: the account is gone.
+ * Replaces a row as it was read, and places or lifts the hold that goes with a foreign flag. A change row is written when the
+ * hold changes, and when a flag of ours has gone. CHANGED: it is not as it was read any more; nothing is written. UNKNOWN: the
+ * account is gone.
  */
 int tg_flag_save(struct tg_store *store, const struct tg_flag *flag);
 

@@ -70,7 +70,8 @@ static void clear(struct rig *rig)
 static const char *user_json(struct rig *rig, int id, const char *login, const char *sub, const char *more)
 {
     return tg_arena_format(&rig->arena,
-                           "{\"id\":%d,\"source_id\":4,\"login\":\"%s\",\"login_name\":\"%s\",\"email\":\"%s@gitea.test\",\"is_admin\":false,"
+                           "{\"id\":%d,\"source_id\":4,\"login\":\"%s\",\"login_name\":\"%s\",\"email\":\"%s@gitea.test\","
+                           "\"is_admin\":false,"
                            "\"prohibit_login\":%s}", id, login, sub, login, more);
 }
 
@@ -114,7 +115,8 @@ static void a_flag_is_set_with_what_was_read_and_nothing_else(void **state)
     assert_result(0, tg_gitea_flag_apply(rig->worker, &rig->conf, &flag));
     const char *body = strstr(rig->standin.heads, "PATCH");
     assert_non_null(body);
-    assert_non_null(strstr(body, tg_arena_format(&rig->arena, "{\"source_id\":4,\"login_name\":\"%s\",\"prohibit_login\":true}", rig->ada.sub)));
+    assert_non_null(strstr(body, tg_arena_format(&rig->arena, "{\"source_id\":4,\"login_name\":\"%s\",\"prohibit_login\":true}",
+                                                 rig->ada.sub)));
     assert_null(strstr(body, "active"));
     flag = flag_now(rig);
     assert_int_equal(flag.origin, TG_FLAG_OURS);
@@ -239,7 +241,8 @@ static void the_comparison_tells_what_it_cannot_mend(void **state)
     assert_result(0, tg_member_put(rig->store, host, rig->ada.id, 7));
     assert_result(0, tg_member_put(rig->store, host, rig->bob.id, 9));
     clear(rig);
-    answer(rig, PAGE(1), 200, list(rig, user_json(rig, 12, "bob", rig->bob.sub, "false"), user_json(rig, 3, "eve", "whose", "false")));
+    answer(rig, PAGE(1), 200, list(rig, user_json(rig, 12, "bob", rig->bob.sub, "false"), user_json(rig, 3, "eve", "whose",
+                                                                                                    "false")));
     answer(rig, PAGE(2), 200, "[]");
     answer(rig, by_sub(rig, &rig->ada), 200, "[]");
     answer(rig, by_sub(rig, &rig->bob), 200, list(rig, user_json(rig, 12, "bob", rig->bob.sub, "false"), ""));
@@ -292,8 +295,7 @@ int main(void)
         rig_test(who_is_gone_or_doubled_does_not_hold_up_the_others),
         rig_test(the_comparison_maps_who_is_known_by_subject),
         rig_test(the_comparison_tells_what_it_cannot_mend),
-        rig_test(a_stale_page_places_no_hold),
-        rig_test(without_an_answer_nothing_is_concluded),
+        rig_test(a_stale_page_places_no_hold), rig_test(without_an_answer_nothing_is_concluded),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
