@@ -213,6 +213,30 @@ subtest 'sign-in: exact queries, a session of its own, and whose it was' => sub 
     like($head, qr/^set-cookie: __Host-tg-gitea=; Path=\/; Max-Age=0/mi, 'signing out deletes it');
 };
 
+subtest 'while the clock is in doubt, all are judged by the last time beyond doubt' => sub {
+    plan skip_all => 'sqlite3 is not here' unless `sqlite3 -version 2>/dev/null`;
+    my $boot = read_file('/proc/sys/kernel/random/boot_id') =~ s/\n//r;
+    my $offset = sub { return sprintf '%d', (time - (read_file('/proc/uptime') =~ /^(\S+)/)[0]) * 1000 };
+    my $set = sub {
+        my ($doubt, $known, $offset_ms) = @_;
+        system('sqlite3', '-cmd', '.timeout 5000', "$dir/state/truth.db", sprintf "BEGIN IMMEDIATE;
+            INSERT OR REPLACE INTO clock (only, known_s, boot, offset_ms, accepted_s, doubt, amount) VALUES (1, %d, '$boot', $offset_ms, 0, $doubt, 0);
+            UPDATE counter SET value = value + 1 WHERE name = 'change';
+            INSERT INTO change SELECT value, 7, '', 0 FROM counter WHERE name = 'change'; COMMIT", $known) == 0 or BAIL_OUT('no clock row');
+        sleep 0.6;
+    };
+    my $all = sub { return join ' ', map { status('/o/r', "Cookie: $cookie{$_}") } qw(good late operator) };
+    is($all->(), '200 402 200', 'one has ended');
+    $set->(1, time - 40 * 86400, $offset->());
+    is($all->(), '200 200 200', 'forty days earlier none has');
+    $set->(1, time + 40 * 86400, $offset->());
+    is($all->(), '402 402 200', 'forty days later two have');
+    $set->(0, time, $offset->() + 40 * 86400000);
+    is($all->(), '402 402 200', 'a clock that is 40 days behind is not followed');
+    $set->(0, time, $offset->() + 500000);
+    is($all->(), '200 402 200', 'one that was set by minutes is');
+};
+
 subtest 'the loop counts what it found' => sub {
     $front->tell('TERM');
     ok(defined $front->says(qr/^teagate_facts_read_total [1-9]/m, 5), 'facts read');

@@ -113,6 +113,7 @@ subtest 'accounts' => sub {
     like $err, qr/already/, 'and says so';
     run_it(4, 'the same address again is 4', \$password, qw(account add other --email alice@example.net --password-stdin));
     run_it(1, 'an unfit login', \$password, qw(account add a/b --email b@example.net --password-stdin));
+    run_it(2, 'an unknown zone', \$password, qw(account add bob --email b@example.net --zone Mars/Utopia --password-stdin));
     run_it(1, 'an unfit address', \$password, qw(account add bob --email nowhere --password-stdin));
     run_it(1, 'a short password', \"kurz\n", qw(account add bob --email bob@example.net --password-stdin));
     run_it(2, 'no password and no terminal', qw(account add bob --email bob@example.net));

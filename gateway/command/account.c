@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/judge_clock.h"
 #include "base/result.h"
+#include "base/zone.h"
 #include "command/account_parts.h"
 #include "command/nouns.h"
 #include "command/password.h"
@@ -75,6 +76,8 @@ static int describe(const char *login, const struct add_values *values, struct t
         status = copy("e-mail address", values->email, account->email, sizeof(account->email));
     if (status == TG_EXIT_DONE)
         status = copy("name", values->name, account->full_name, sizeof(account->full_name));
+    if (status == TG_EXIT_DONE && values->zone != NULL && tg_zone_find(values->zone) == NULL)
+        status = tg_run_refuse(TG_EXIT_USAGE, "--zone: \"%s\" is not a time zone, as in Europe/Vienna or UTC", values->zone);
     if (status == TG_EXIT_DONE)
         status = copy("zone", values->zone, account->zone, sizeof(account->zone));
     return status;
