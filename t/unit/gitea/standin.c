@@ -32,9 +32,12 @@ static size_t receive(int fd, char *request, size_t capacity)
 
 static void answer(struct standin *standin, int fd, const char *request)
 {
-    const struct standin_answer *row = standin->answers, none = {"", 404, "text/plain", "not found"};
+    const struct standin_answer none = {"", 404, "text/plain", "not found"};
     char head[256];
 
+    pthread_mutex_lock(&standin->lock);
+    const struct standin_answer *row = standin->answers;
+    pthread_mutex_unlock(&standin->lock);
     while (row != NULL && row->request != NULL && strncmp(request, row->request, strlen(row->request)) != 0)
         ++row;
     if (row == NULL || row->request == NULL)
@@ -58,10 +61,12 @@ static void *serve(void *argument)
 
     while ((fd = accept(standin->fd, NULL, NULL)) >= 0) {
         size_t len = receive(fd, request, sizeof(request));
-        size_t before = strlen(standin->heads);
         if (len > 0) {
+            pthread_mutex_lock(&standin->lock);
+            size_t before = strlen(standin->heads);
             ++standin->asked;
             snprintf(standin->heads + before, sizeof(standin->heads) - before, "%s", request);
+            pthread_mutex_unlock(&standin->lock);
             answer(standin, fd, request);
         }
         close(fd);
@@ -73,6 +78,7 @@ void standin_start(struct standin *standin, const char *directory)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
+    pthread_mutex_init(&standin->lock, NULL);
     snprintf(standin->path, sizeof(standin->path), "%s/gitea.sock", directory);
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", standin->path);
     snprintf(standin->token_file, sizeof(standin->token_file), "%s/token", directory);
@@ -93,9 +99,11 @@ void standin_stop(struct standin *standin)
 
 void standin_answers(struct standin *standin, const struct standin_answer *answers)
 {
+    pthread_mutex_lock(&standin->lock);
     standin->answers = answers;
     standin->asked = 0;
     standin->heads[0] = '\0';
+    pthread_mutex_unlock(&standin->lock);
 }
 
 void standin_configure(struct standin *standin, struct tg_gitea_conf *conf)

@@ -17,7 +17,8 @@ struct standin {
     char path[96], token_file[96];
     int fd;
     pthread_t thread;
-    const struct standin_answer *answers; /* ends with a NULL request; change it between calls only. No match: 404 */
+    pthread_mutex_t lock;     /* of what follows, while requests may come */
+    const struct standin_answer *answers; /* ends with a NULL request; what was given before must not change. No match: 404 */
     int asked;                            /* how many requests came */
     char heads[8192];                     /* request heads and bodies since standin_answers */
 };
