@@ -1,7 +1,7 @@
 package Teagate::Verdict::Model;
 
-# What each account may do at each moment, by the times between which its changes were committed; says of an answer whether it is right.
-# Written from the rules, not from the code: it shares nothing with the gateway.
+# What each account may do at each moment, by the times between which its changes were committed; says of an answer whether it is
+# right. Written from the rules, not from the code: it shares nothing with the gateway.
 
 use strict;
 use warnings;
@@ -13,22 +13,22 @@ use constant { FULL => 0, NOTICE => 1, READONLY => 2, BLOCKED => 3, GONE => 4, D
 our %ENDS = (full => 300, expiring => 5, grace => -2, expired => -30, ended => -200);
 my %LEVEL_OF_END = (full => FULL, expiring => NOTICE, grace => NOTICE, expired => BLOCKED, ended => GONE);
 
-# Request line and credential; kind: free (never judged), read or write. pass, anonymous: the status of whoever may, and of nobody.
-our %DOORS = (
-    'settings'      => { by => 'cookie', kind => 'read',  method => 'GET',  path => '/user/settings', pass => 200, anonymous => 303 },
-    'web-write'     => { by => 'cookie', kind => 'write', method => 'POST', path => '/none/none/issues', pass => 404, anonymous => 404 },
-    'other'         => { by => 'cookie', kind => 'read',  method => 'GET',  path => '/api/none', pass => 404, anonymous => 404 },
-    'raw-cookie'    => { by => 'cookie', kind => 'read',  method => 'GET',  path => '/none/none/raw/branch/main/x', pass => 404, anonymous => 404 },
-    'feed'          => { by => 'cookie', kind => 'read',  method => 'GET',  path => '/none.rss', pass => 404, anonymous => 404 },
-    'assets'        => { by => 'cookie', kind => 'free',  method => 'GET',  path => '/assets/none', pass => 404, anonymous => 404 },
-    'api-read'      => { by => 'token',  kind => 'read',  method => 'GET',  path => '/api/v1/user', pass => 200 },
-    'api-write'     => { by => 'token',  kind => 'write', method => 'POST', path => '/api/v1/none', pass => 404 },
-    'git-read'      => { by => 'token',  kind => 'read',  method => 'GET',  path => '/none/none.git/info/refs?service=git-upload-pack', pass => 404 },
-    'git-write'     => { by => 'token',  kind => 'write', method => 'GET',  path => '/none/none.git/info/refs?service=git-receive-pack', pass => 404 },
-    'lfs-write'     => { by => 'token',  kind => 'write', method => 'PUT',  path => '/none/none.git/info/lfs/objects/0/0', pass => 404 },
-    'package-read'  => { by => 'token',  kind => 'read',  method => 'GET',  path => '/api/packages/none/generic/none', pass => 404 },
-    'package-write' => { by => 'token',  kind => 'write', method => 'PUT',  path => '/api/packages/none/generic/none', pass => 404 },
-    'raw-token'     => { by => 'token',  kind => 'read',  method => 'GET',  path => '/none/none/raw/branch/main/x', pass => 404 },
+# Its credential, what is done there (free: never judged), the request, the status for whoever may, and for nobody in particular.
+our %DOORS = map { my %door; @door{qw(by kind method path pass anonymous)} = @$_[1 .. $#$_]; $_->[0] => \%door } (
+    [qw(settings      cookie read  GET  /user/settings 200 303)],
+    [qw(web-write     cookie write POST /none/none/issues 404 404)],
+    [qw(other         cookie read  GET  /api/none 404 404)],
+    [qw(raw-cookie    cookie read  GET  /none/none/raw/branch/main/x 404 404)],
+    [qw(feed          cookie read  GET  /none.rss 404 404)],
+    [qw(assets        cookie free  GET  /assets/none 404 404)],
+    [qw(api-read      token  read  GET  /api/v1/user 200)],
+    [qw(api-write     token  write POST /api/v1/none 404)],
+    [qw(git-read      token  read  GET  /none/none.git/info/refs?service=git-upload-pack 404)],
+    [qw(git-write     token  write GET  /none/none.git/info/refs?service=git-receive-pack 404)],
+    [qw(lfs-write     token  write PUT  /none/none.git/info/lfs/objects/0/0 404)],
+    [qw(package-read  token  read  GET  /api/packages/none/generic/none 404)],
+    [qw(package-write token  write PUT  /api/packages/none/generic/none 404)],
+    [qw(raw-token     token  read  GET  /none/none/raw/branch/main/x 404)],
 );
 
 # accounts that have begun as `full`, without a hold, their sessions alive
@@ -77,8 +77,8 @@ sub periods_in {
     return @found;
 }
 
-# answer: { login, door, sent, got, status, prohibited }. Returns { right, sharp, age, wanted }: sharp, when only one answer was right
-# within the patience; age, of the newest state by which it is right, in seconds before it was asked.
+# answer: { login, door, sent, got, status, prohibited }. Returns { right, sharp, age, wanted }: sharp, when only one answer was
+# right within the patience; age, of the newest state by which it is right, in seconds before it was asked.
 sub judge {
     my ($self, $answer, $patience) = @_;
     my $door = $DOORS{ $answer->{door} };
@@ -91,7 +91,8 @@ sub judge {
         $age //= max(0, $answer->{sent} - $period->{to}) if $fits;
         last if !$is_recent && defined $age;
     }
-    return { right => defined $age && $age <= $patience, sharp => keys %wanted == 1, age => $age, wanted => join ' or ', sort keys %wanted };
+    return { right => defined $age && $age <= $patience, sharp => keys %wanted == 1, age => $age,
+        wanted => join ' or ', sort keys %wanted };
 }
 
 1;
