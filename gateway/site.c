@@ -235,7 +235,8 @@ void tg_site_drain(struct tg_site *site)
     tg_server_drain(site->server, site->conf->http.limits.drain_s);
 }
 
-/* Workers first: their last messages need the loops; then the loops, then what both used. */
+/* Workers first: their last messages need the loops. The pools themselves stay until the loops have ended, which may still have work for
+   them: clients that were cut off, facts that a change has overtaken. Then what both used. */
 void tg_site_free(struct tg_site *site)
 {
     if (site == NULL)
@@ -243,8 +244,10 @@ void tg_site_free(struct tg_site *site)
     if (site->front != NULL)
         tg_front_watch_stop(site->front);
     for (size_t i = 0; i != tg_count(site->pools.of); ++i)
-        tg_pool_free(site->pools.of[i]);
+        tg_pool_stop(site->pools.of[i]);
     tg_server_free(site->server);
+    for (size_t i = 0; i != tg_count(site->pools.of); ++i)
+        tg_pool_free(site->pools.of[i]);
     tg_front_free(site->front);
     tg_oidc_free(site->oidc);
     tg_account_pages_free(site->pages);

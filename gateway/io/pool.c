@@ -93,18 +93,26 @@ int tg_pool_new(const struct tg_pool_options *options, struct tg_pool **out)
     return 0;
 }
 
-void tg_pool_free(struct tg_pool *pool)
+void tg_pool_stop(struct tg_pool *pool)
 {
     if (pool == NULL)
         return;
 
     pthread_mutex_lock(&pool->lock);
+    bool is_first = !pool->stopping;
     pool->stopping = true;
     pthread_cond_broadcast(&pool->work_there);
     pthread_mutex_unlock(&pool->lock);
-    for (size_t i = 0; i < pool->started; i++)
+    for (size_t i = 0; is_first && i < pool->started; i++)
         pthread_join(pool->threads[i], NULL);
+}
 
+void tg_pool_free(struct tg_pool *pool)
+{
+    if (pool == NULL)
+        return;
+
+    tg_pool_stop(pool);
     pthread_cond_destroy(&pool->work_there);
     pthread_mutex_destroy(&pool->lock);
     free(pool);
@@ -114,7 +122,8 @@ int tg_pool_submit(struct tg_pool *pool, struct tg_job *job)
 {
     pthread_mutex_lock(&pool->lock);
     size_t idle = pool->options.threads - pool->busy; /* whom a queued job need not wait for */
-    bool accepted = pool->queued < pool->options.queue + idle && !pool->stopping;
+    bool stopping = pool->stopping;
+    bool accepted = pool->queued < pool->options.queue + idle && !stopping;
     if (accepted) {
         job->next = NULL;
         *pool->end = job;
@@ -128,7 +137,10 @@ int tg_pool_submit(struct tg_pool *pool, struct tg_job *job)
 
     if (accepted)
         return 0;
-    tg_fail("the queue of pool %s is full (%zu)", pool->name, pool->options.queue);
+    if (stopping)
+        tg_fail("pool %s has been stopped", pool->name);
+    else
+        tg_fail("the queue of pool %s is full (%zu)", pool->name, pool->options.queue);
     return TG_BUSY;
 }
 

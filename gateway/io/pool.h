@@ -29,10 +29,12 @@ struct tg_pool_options {
 };
 
 int tg_pool_new(const struct tg_pool_options *options, struct tg_pool **pool);
-/* Lets queued jobs run, then joins the threads. */
+/* Lets queued jobs run, then joins the threads. From here on jobs are refused: for those who may still come while others stop. */
+void tg_pool_stop(struct tg_pool *pool);
+/* Stops it; nobody may submit any more. */
 void tg_pool_free(struct tg_pool *pool);
 
-/* Any thread, never blocks. TG_BUSY: the queue is full (answer 503 with Retry-After). */
+/* Any thread, never blocks. TG_BUSY: the queue is full, or the pool has been stopped (answer 503 with Retry-After). */
 int tg_pool_submit(struct tg_pool *pool, struct tg_job *job);
 
 struct tg_pool_stats {

@@ -140,6 +140,22 @@ static void queued_jobs_run_before_it_goes(void **state)
     assert_int_equal(read_tally(&freed), 3);
 }
 
+static void one_that_has_been_stopped_refuses(void **state)
+{
+    struct tg_job jobs[2] = {{work, finish}, {work, finish}};
+    struct tg_pool *pool = make_pool(1, 1);
+
+    assert_result(0, tg_pool_submit(pool, &jobs[0]));
+    tg_pool_stop(pool);
+    assert_int_equal(read_tally(&finished), 1);
+    assert_int_equal(read_tally(&freed), 1);
+    assert_result(TG_BUSY, tg_pool_submit(pool, &jobs[1]));
+    assert_non_null(strstr(tg_failure(), "stopped"));
+    tg_pool_stop(pool);
+    tg_pool_free(pool);
+    assert_int_equal(read_tally(&worked), 1);
+}
+
 /* Jobs that free themselves: nobody touches them after finish. */
 static void finish_and_free(struct tg_job *job)
 {
@@ -217,6 +233,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_full_queue_refuses, start),
         cmocka_unit_test_setup(queued_jobs_run_before_it_goes, start),
+        cmocka_unit_test_setup(one_that_has_been_stopped_refuses, start),
         cmocka_unit_test_setup(many_may_submit_at_once, start),
         cmocka_unit_test_setup(a_job_may_submit_the_next, start),
         cmocka_unit_test_setup(impossible_sizes_are_refused, start),
