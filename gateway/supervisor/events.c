@@ -17,17 +17,24 @@ static void put_line(const char *line, size_t len)
     (void)!write(STDERR_FILENO, line, len); /* nowhere to report that this fails */
 }
 
+/* The number of an open log stays: another thread may be writing a line, and must not find somebody else's file under it. */
+static int replace_file(int made)
+{
+    int result = dup3(made, file_fd, O_CLOEXEC) >= 0 ? 0 : tg_fail_errno("cannot change to the event log %s", file);
+
+    close(made);
+    return result;
+}
+
 int tg_events_reopen(void)
 {
-    if (file[0] == '\0') {
-        tg_log_set_sink(NULL);
+    if (file[0] == '\0')
         return 0;
-    }
     int made = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
     if (made < 0)
         return tg_fail_errno("cannot open the event log %s", file);
     if (file_fd >= 0)
-        close(file_fd);
+        return replace_file(made);
     file_fd = made;
     tg_log_set_sink(put_line);
     return 0;
@@ -38,5 +45,7 @@ int tg_events_open(const char *path)
     if (path != NULL && strlen(path) >= sizeof(file))
         return tg_fail("the path of the event log is too long");
     snprintf(file, sizeof(file), "%s", path != NULL ? path : "");
-    return tg_events_reopen();
+    tg_try(tg_events_reopen());
+    tg_log_set_sink(file[0] != '\0' ? put_line : NULL);
+    return 0;
 }
