@@ -1,6 +1,7 @@
 #include "supervisor/privileges.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
@@ -127,7 +128,9 @@ int tg_privileges_directory(const char *path, mode_t mode, const char *user)
     int result = tg_try(find_user(user, &entry, buffer, sizeof(buffer)));
     if (result > 0)
         return tg_fail("%s", tg_failure());
-    if (chown(path, entry.pw_uid, entry.pw_gid) != 0)
+    /* what was made, and not what somebody may have put in its place since: root must give nothing else away */
+    TG_CLOSED int made = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (made < 0 || fchown(made, entry.pw_uid, entry.pw_gid) != 0)
         return tg_fail_errno("cannot give %s to the user \"%s\"", path, user);
     return 0;
 }
