@@ -46,6 +46,18 @@ subtest 'a killed front or jobs serves again within a second' => sub {
     is $s->stop, 0, 'ends with 0';
 };
 
+subtest 'who stops to listen to us does not end us' => sub {
+    my $s = Teagate::Service->new;
+    $s->start;
+    for my $role (qw(front jobs)) {
+        my $pid = $s->pid_of($role);
+        kill 'PIPE', $pid; # as writing to a log's reader, or over TLS to a Gitea, that is gone
+        sleep 0.3;
+        is $s->pid_of($role), $pid, "$role goes on";
+    }
+    is $s->stop, 0, 'ends with 0';
+};
+
 subtest 'a bad configuration changes nothing and is told in full' => sub {
     my $s = Teagate::Service->new;
     $s->start;

@@ -1,5 +1,4 @@
 /* front.c - `teagate front`: the process that answers requests; its main thread listens to the supervisor */
-#include <signal.h>
 #include "base/log.h"
 #include "base/result.h"
 #include "command/nouns.h"
@@ -50,7 +49,6 @@ static int build(struct front *front, const struct tg_site_conf *conf)
     struct tg_site_inputs inputs = {.listeners = front->listeners, .generation = front->process.generation};
     struct tg_text rest = tg_text(front->process.listen);
 
-    signal(SIGPIPE, SIG_IGN); /* a client that leaves is an error of its connection only */
     while (rest.base != NULL) {
         if (inputs.listener_count == LISTENERS)
             return tg_fail("more than %d listening sockets", LISTENERS);

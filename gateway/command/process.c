@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include "base/clock.h"
 #include "base/result.h"
 #include "supervisor/snapshot.h"
@@ -31,6 +32,7 @@ int tg_process_begin(struct tg_run *run, const struct tg_process_values *values,
     uint64_t generation = 0;
     TG_CLOSED int snapshot = -1;
 
+    signal(SIGPIPE, SIG_IGN); /* who does not listen any more, a client, Gitea, or a reader of our log, is an error of its connection only */
     *process = (struct tg_process){.run = run, .control = -1, .listen = values->listen};
     if (!take_descriptor(values->control, &process->control) || !take_descriptor(values->snapshot, &snapshot) ||
         !tg_text_number(tg_text(values->generation), &generation))
