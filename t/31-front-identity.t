@@ -113,7 +113,7 @@ subtest 'a credential is told by Gitea, once, and judged by its user' => sub {
     my ($status, undef, $body) = ask_for('/o/r.git/info/refs?service=git-receive-pack', basic('late', 'latetoken'));
     is($status, 402, 'of an account that is closed');
     like($body, qr{\A[\x20-\x7e\n]*https://renew\.example/\s*\z}, 'lines for git with the way to renew') or diag $body;
-    is(status('/o/r.git/git-receive-pack', 'POST', basic('good', 'latetoken'), 'Content-Length: 1000000'), 402, 'at the head; the name is not believed');
+    is(status('/o/r.git/git-upload-pack', 'POST', basic('good', 'latetoken'), 'Content-Length: 1000000'), 402, 'at the head; the name is not believed');
     my %dialect = ('/o/r.git/info/lfs/objects/batch' => qr/^\{"message":/, '/api/v1/user/repos' => qr/^\{"message":/, '/v2/o/r/manifests/x' => qr/^\{"errors":\[\{"code":"DENIED","message":/);
     for my $path (sort keys %dialect) {
         like(body($path, 'Authorization: token latetoken'), $dialect{$path}, $path);

@@ -20,7 +20,10 @@ my %user = (good => [11, 'good'], late => [12, 'late'], bot => [99, 'Ci-Bot'], r
 
 # A Gitea: tells whose a token is, and otherwise shows the head it was sent.
 sub serve {
-    my ($socket, $head) = @_;
+    my ($socket, $head, $rest) = @_;
+    my ($length) = $head =~ /\r\nContent-Length: (\d+)/i;
+    while (length $$rest < ($length // 0)) { sysread $socket, $$rest, 65536, length $$rest or return }
+    $head .= substr $$rest, 0, $length // 0, '';
     my ($path) = $head =~ m{^\S+ ([^ ?]+)};
     my ($token) = $head =~ /\r\nAuthorization: token (\S+)/i;
     my ($status, $body, $type) = ('200 OK', $head, 'text/plain');
@@ -31,6 +34,10 @@ sub serve {
         my ($name) = $token =~ /^([a-z]+)/;
         ($status, $body) = ('401 Unauthorized', 'no');
         ($status, $body, $type) = ('200 OK', encode_json({ sub => "$user{$name}[0]", preferred_username => $user{$name}[1] }), 'application/json') if $user{$name};
+    } elsif ($path eq '/user/events') {
+        print $socket "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: ping\n\n";
+        sysread $socket, my $end, 1;
+        return;
     } elsif ($path eq '/api/v1/token') {
         ($status, $body) = ('404 Not Found', '{}');
     }
@@ -100,6 +107,105 @@ subtest 'a job of Actions is judged by the owner of what it touches' => sub {
         is(status('/api/v1/users/operator', $job), 200, 'an operator\'s jobs pass');
     }
     like((ask_for('/good/r.git/info/refs?service=git-upload-pack', token('job')))[2], qr/\r\nauthorization: token job/i, 'with its token');
+};
+
+sub packet { return sprintf '%04x%s', 4 + length $_[0], $_[0] }
+
+# What the bands of an answer hold
+sub bands {
+    my ($bytes) = @_;
+    my %band;
+    while ($bytes =~ s/\A([0-9a-f]{4})//) {
+        my $length = hex $1 or last;
+        my $band = substr $bytes, 0, $length - 4, '';
+        $band{ ord $band } .= substr $band, 1;
+    }
+    return %band;
+}
+
+sub becomes {
+    my ($path, $line, $wanted) = @_;
+    my $until = time + 3;
+    sleep 0.02 until status($path, @$line) == $wanted || time > $until;
+    return;
+}
+
+subtest 'a push that got past its first request is told why each reference is rejected' => sub {
+    my ($old, $new) = ('0' x 40, 'a' x 40);
+    forget_seen();
+    my $commands = packet("$old $new refs/heads/main\0 report-status side-band-64k agent=git/2.39.5\n") . packet("$old $new refs/tags/v1") . '0000';
+    my @line = ('POST', token('late'), 'Content-Type: application/x-git-receive-pack-request');
+    my $push = sub { my ($body, @more) = @_; return over_http($port, join("\r\n", 'POST /o/r.git/git-receive-pack HTTP/1.1', "Host: $host", 'Connection: close', token('late'), @more, '', '') . $body) };
+    for my $pack ('', 'PACK' . 'x' x 3_000_000) {
+        my $body = $commands . $pack;
+        my ($status, $head, $answer) = $push->($body, 'Content-Length: ' . length $body);
+        is($status, 200, 'in the form that git reads');
+        like($head, qr{^content-type: application/x-git-receive-pack-result\r?$}mi, 'of its type');
+        my %band = bands($answer);
+        like($band{2}, qr{ended on .*\n.*https://renew\.example/\n\z}s, 'lines for a person');
+        is($band{1}, packet("unpack ok\n") . packet("ng refs/heads/main Closed until it is renewed\n") . packet("ng refs/tags/v1 Closed until it is renewed\n") . '0000', 'and for git');
+    }
+    is(($push->(sprintf("%x\r\n%s\r\n0\r\n\r\n", length $commands, $commands), 'Transfer-Encoding: chunked'))[0], 200, 'in chunks');
+    is(($push->('0000', 'Content-Length: 4'))[2], '', 'the question whether much may come');
+    is(($push->("\0" x 20_000, 'Content-Length: 200000'))[0], 402, 'what is no push is refused as soon as that is seen');
+    is(($push->('', 'Content-Length: 200', 'Expect: 100-continue'))[0], 402, 'who asks before he sends is told to');
+    is(($push->("\x1f\x8b", 'Content-Length: 2', 'Content-Encoding: gzip'))[0], 402, 'what cannot be read is refused at its head');
+    is(scalar(() = seen('receive-pack')), 0, 'nothing went upstream');
+};
+
+sub batch { my ($operation, $size) = @_; return encode_json({ operation => $operation, objects => [{ oid => 'a' x ($size // 64), size => 1 }] }) }
+
+subtest 'who may only read is told so by the LFS batch' => sub {
+    my $send = sub { my ($body) = @_; return over_http($port, join("\r\n", 'POST /o/r.git/info/lfs/objects/batch HTTP/1.1', "Host: $host", 'Connection: close', token('good'), 'Content-Length: ' . length $body, '', '') . $body) };
+    is(($send->(batch('upload')))[0], 200, 'before');
+    ok($front->order('hold good readonly'), 'then only reading');
+    becomes('/api/v1/x', ['POST', token('good'), 'Content-Length: 0'], 403);
+    my ($status, $head, $body) = $send->(batch('upload'));
+    is($status, 403, 'an upload');
+    like($head, qr{^content-type: application/vnd\.git-lfs\+json\r?$}mi, 'of the type that git-lfs reads');
+    like(decode_json($body)->{message}, qr/on hold/, 'with words');
+    like(($send->(batch('download')))[2], qr{^POST /o/r\.git/info/lfs/objects/batch .*\r\n\r\n.*"operation":"download"}s, 'a download passes, with its body');
+    like(($send->(batch('download', 40_000)))[0], qr/200/, 'also a long one');
+    is(($send->(batch('download', 200_000)))[0], 403, 'but what is too long to be looked at does not');
+    is(($send->('{'))[0], 403, 'nor what is no batch');
+    ok($front->order('hold good none'), 'as before');
+    becomes('/api/v1/x', ['POST', token('good'), 'Content-Length: 0'], 200);
+    is(($send->(batch('upload')))[0], 200, 'uploads pass again');
+};
+
+subtest 'events end within a second when their account changes, and begin again only for whom they may' => sub {
+    my $order = sub {
+        my ($login, $what, @option) = @_;
+        my $pid = open(my $out, '-|', 'curl', '-ksN', @option, '--max-time', 10, '-H', "Cookie: $cookie{$login}", "https://$host/user/events") or die;
+        my $bytes = '';
+        sysread $out, $bytes, 4096, length $bytes or last until $bytes =~ /ping/;
+        ok($bytes =~ /ping/, "$login @option: events");
+        my $start = time;
+        ok($front->order($what), $what);
+        1 while sysread $out, $bytes, 4096, length $bytes;
+        my $took = time - $start;
+        close $out;
+        is($? >> 8, 0, 'they end as they should');
+        ok($took < 1.3, 'soon') or diag $took;
+    };
+    for my $protocol ('--http1.1', '--http2') {
+        $order->('good', 'until good -30', $protocol);
+        becomes('/user/events', ["Cookie: $cookie{good}"], 402);
+        is(status('/user/events', "Cookie: $cookie{good}"), 402, 'and do not begin again');
+        ok($front->order('until good 30'), 'paid');
+        becomes('/o/r', ["Cookie: $cookie{good}"], 200);
+    }
+};
+
+subtest 'a body that breaks off is told so in the words of the door' => sub {
+    my ($status, $head, $body) = over_http($port, join "\r\n", 'POST /api/v1/x HTTP/1.1', "Host: $host", token('good'), 'Transfer-Encoding: chunked', '', 'zz', '');
+    is($status, 400, 'broken');
+    like($body, qr/^\{"message":/, 'JSON');
+    my $start = time;
+    ($status, $head, $body) = over_http($port, join "\r\n", 'POST /o/r.git/git-upload-pack HTTP/1.1', "Host: $host", token('good'), 'Content-Length: 10', '', '12345');
+    is($status, 408, 'it stopped');
+    like($body, qr/^[\x20-\x7e]+\n\z/, 'one line');
+    ok(time - $start < 8, 'in time') or diag time - $start;
 };
 
 subtest 'the same question is put once, whichever loop asks' => sub {

@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use File::Temp;
+use POSIX ();
 use Test::More;
 use Teagate::Test;
 
@@ -10,6 +11,13 @@ my $contract = system_or_skip();
 my $active = account('active');
 my $expired = account('expired');
 my $dir = File::Temp->newdir;
+
+sub write_file {
+    my ($path, $text) = @_;
+    open my $file, '>', $path or die "$path: $!";
+    print {$file} $text;
+    return close $file;
+}
 
 for my $protocol (qw(h1 h2)) {
     subtest "clone and push over $protocol" => sub {
@@ -61,6 +69,29 @@ subtest 'a refused push is refused at its head' => sub {
         is($answer->{status}, 402, "$protocol $expect: 402") or diag $answer->{text};
         cmp_ok($answer->{uploaded}, '<=', $most, "after $answer->{uploaded} of 67108864 bytes");
     }
+};
+
+subtest 'a push that is under way when its account closes is rejected with the reason' => sub {
+    my $clone = "$dir/closing";
+    my ($status, $text) = git('clone', '-q', git_url("$active->{login}/private.git", token($active->{login})), $clone);
+    git('-C', $clone, 'commit', '-q', '--allow-empty', '-m', 'late');
+    # git runs the hook between its first request and the push itself
+    write_file("$clone/.git/hooks/pre-push", "#!/bin/sh\ntouch '$dir/asked'\nwhile [ ! -e '$dir/closed' ]; do sleep 0.1; done\n");
+    chmod 0755, "$clone/.git/hooks/pre-push";
+    my $closer = fork // die "fork: $!";
+    if (!$closer) {
+        wait_until(20, sub { -e "$dir/asked" });
+        teagate('subscription', 'set', $active->{login}, '--until', '-30d');
+        sleep 1;
+        write_file("$dir/closed", '');
+        POSIX::_exit(0);
+    }
+    ($status, $text) = git('-C', $clone, 'push', 'origin', 'HEAD:refs/heads/late');
+    waitpid $closer, 0;
+    teagate('subscription', 'set', $active->{login}, '--until', '+300d');
+    isnt($status, 0, 'refused');
+    like($text, qr{^ ! \[remote rejected\] HEAD -> late \(Closed until it is renewed\)}m, 'by its reference') or diag $text;
+    like($text, qr{^remote: .*https://\S*/renew}m, 'with the link');
 };
 
 subtest 'an unknown token is not let in' => sub {

@@ -29,6 +29,8 @@ subtest 'an expired account gets JSON that says why' => sub {
     like($answer->{headers}, qr{^content-type:\s*application/json}mi, 'JSON');
     my $body = eval { decode_json($answer->{body}) } // {};
     like($body->{message} // '', qr/ended/, 'message says what happened');
+    is($body->{state}, 'expired', 'state is a word for programs');
+    like($body->{until} // '', qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'until when it stays so') or diag $answer->{body};
     like($body->{renew_url} // '', qr{^https://.*/renew}, 'renew_url leads to the remedy') or diag $answer->{body};
 };
 
@@ -72,7 +74,15 @@ subtest 'the administrator of Gitea, who is no account of ours, is let through' 
     my $token = slurp($contract->{gitea}{admin_token_file});
     $token =~ s/\s//g;
     is(curl('-H', "Authorization: token $token", "$base/api/v1/user")->{status}, 200, 'by the unmanaged rule');
-    like(curl('-H', "Authorization: token $token", "$base/api/v1/admin/users")->{status}, qr/^40[34]$/, 'but not to the administration');
+    is(curl('-H', "Authorization: token $token", "$base/api/v1/admin/users")->{status}, 403, 'but not to the administration');
+};
+
+subtest 'the administration asks visitors who they are, and customers to leave' => sub {
+    my $answer = curl("$base/-/admin");
+    is($answer->{status}, 303, 'a visitor signs in');
+    like($answer->{headers}, qr{^location: /user/oauth2/[^/]+\?redirect_to=%2F-%2Fadmin\r?$}mi, 'and comes back');
+    is(curl("$base/api/v1/admin/users")->{status}, 403, 'a program is refused');
+    is(api($by_state{active}, '/admin/users')->{status}, 403, 'and so is a customer');
 };
 
 done_testing;

@@ -72,6 +72,7 @@ static void hear(struct tg_front_loop *part, const struct tg_change *change)
         else
             drop_older(part, change);
         tg_flights_news(part, change);
+        tg_exchanges_news(part, change->subject);
         break;
     case TG_CHANGE_INSTANCE:
         tg_table_clear(&part->credentials);
@@ -90,6 +91,7 @@ void tg_facts_news(struct tg_front_loop *part, const struct tg_change_news *news
         tg_table_clear(&part->facts);
         tg_table_clear(&part->credentials);
         tg_flights_news(part, NULL);
+        tg_exchanges_news(part, "");
     }
     for (size_t i = 0; i < news->count; ++i)
         hear(part, &news->changes[i]);

@@ -5,6 +5,7 @@
 #include "base/judge_clock.h"
 #include "base/result.h"
 #include "front/guard.h"
+#include "front/push.h"
 #include "front/refuse.h"
 #include "front/sign_in.h"
 #include "front/state.h"
@@ -127,6 +128,39 @@ static enum tg_step_answer admit_stranger(struct tg_visit *visit)
     return TG_STEP_DONE;
 }
 
+static void find_standing(const struct tg_visit *visit, struct tg_standing *standing)
+{
+    tg_standing(visit->identity.facts, tg_front_of(visit)->front->options.rules, tg_judge_now_s(), standing);
+}
+
+bool tg_policy_lasts(const struct tg_visit *visit)
+{
+    struct tg_standing standing;
+
+    if (visit->identity.facts == NULL || visit->identity.facts->is_operator)
+        return true;
+    find_standing(visit, &standing);
+    return tg_rule(visit->door, false, standing.level) != TG_RULING_REFUSE;
+}
+
+static enum tg_step_answer refuse_standing(struct tg_visit *visit, const struct tg_standing *standing)
+{
+    decide(visit, name_refusal(standing));
+    return tg_refuse_standing(visit, visit->identity.facts, standing);
+}
+
+/* Who may only read is told so when git-lfs asks where to send files, not when it has sent them. */
+static void on_batch_told(struct tg_visit *visit, bool is_upload)
+{
+    struct tg_standing standing;
+
+    find_standing(visit, &standing);
+    if (is_upload && tg_rule(TG_DOOR_LFS_WRITE, true, standing.level) == TG_RULING_REFUSE)
+        refuse_standing(visit, &standing);
+    else
+        tg_visit_resume(visit);
+}
+
 static enum tg_step_answer judge(struct tg_visit *visit)
 {
     const struct tg_facts *facts = visit->identity.facts;
@@ -138,14 +172,14 @@ static enum tg_step_answer judge(struct tg_visit *visit)
         return TG_STEP_NEXT;
     if (is_for_operators(visit))
         return refuse_stranger(visit);
-    tg_standing(facts, tg_front_of(visit)->front->options.rules, tg_judge_now_s(), &standing);
+    find_standing(visit, &standing);
     ruling = tg_rule(visit->door, unsafe, standing.level);
-    if (ruling == TG_RULING_REFUSE) {
-        decide(visit, name_refusal(&standing));
-        return tg_refuse_standing(visit, facts, &standing);
-    }
+    if (ruling == TG_RULING_REFUSE)
+        return refuse_standing(visit, &standing);
     if (ruling == TG_RULING_NOTICE)
         decide(visit, NOTICE);
+    if (standing.level == TG_LEVEL_READONLY && visit->identity.kind == TG_IDENTITY_ACCOUNT && tg_batch_await(visit, on_batch_told))
+        return TG_STEP_WAIT;
     return TG_STEP_NEXT;
 }
 

@@ -16,4 +16,7 @@ extern const uint8_t tg_rulings[TG_DOORS][TG_LEVELS];
 /* door as classified; unsafe: the method changes things, which counts behind doors that do not tell by themselves. */
 enum tg_ruling tg_rule(enum tg_door door, bool unsafe, enum tg_level level);
 
+/* Whether what was let through may go on, by the facts of then and the time now. */
+bool tg_policy_lasts(const struct tg_visit *visit);
+
 #endif

@@ -2,6 +2,7 @@
 #include "front/refuse.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "front/push.h"
 #include "front/state.h"
 #include "http/reply.h"
 #include "subscription/refusal_page.h"
@@ -99,13 +100,13 @@ static void fill_values(const struct tg_visit *visit, struct tg_error_values *va
         values->home_url = TG_TEXT("/");
 }
 
-enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, const char *why)
+static enum tg_step_answer refuse(struct tg_visit *visit, enum tg_error_kind kind, const char *why, bool close)
 {
     struct tg_arena *arena = tg_front_arena(visit);
     struct tg_templates *templates = tg_front_of(visit)->front->options.templates;
     enum tg_dialect dialect = dialect_of(visit);
     struct tg_error_values values;
-    struct tg_reply reply = {.status = 0};
+    struct tg_reply reply = {.close = close};
 
     visit->refusal = why;
     fill_values(visit, &values);
@@ -119,6 +120,21 @@ enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, c
         tg_reply_header(&reply, TG_TEXT("allow"), TG_TEXT("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;
+}
+
+enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, const char *why)
+{
+    return refuse(visit, kind, why, false);
+}
+
+/* What follows on a connection where a body broke off could be read as anything. */
+enum tg_step_answer tg_refuse_body(struct tg_visit *visit, h2o_body_event_t event)
+{
+    if (event == H2O_BODY_TOO_LARGE)
+        return refuse(visit, TG_ERROR_TOO_LARGE, "body-limit", false);
+    if (event == H2O_BODY_TIMEOUT)
+        return refuse(visit, TG_ERROR_TOO_SLOW, "request-body-slow", true);
+    return refuse(visit, TG_ERROR_BAD_REQUEST, "request-body", true);
 }
 
 /* state, until when it lasts if nothing is done (RFC 3339), and where it can be mended; what does not apply is null. */
@@ -151,6 +167,10 @@ enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_f
 
         tg_refusal_page(options->templates, &refusal, arena, &reply);
     } else if (dialect == TG_DIALECT_PAGE || dialect == TG_DIALECT_TEXT) {
+        if (tg_push_is_one(visit)) {
+            tg_push_refuse(visit, reply.status, words.lines, words.title);
+            return TG_STEP_DONE;
+        }
         reply.body = words.lines;
     } else {
         fill_json(&reply, dialect, words.line, more, arena);
@@ -170,7 +190,11 @@ enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const
     visit->refusal = why;
     if (dialect == TG_DIALECT_TEXT)
         reply.body = tg_text(tg_arena_format(arena, "%s\n", sentence));
-    else
+    if (tg_push_is_one(visit)) {
+        tg_push_refuse(visit, status, reply.body, tg_text(sentence));
+        return TG_STEP_DONE;
+    }
+    if (dialect != TG_DIALECT_TEXT)
         fill_json(&reply, dialect, tg_text(sentence), NULL, arena);
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;

@@ -16,6 +16,9 @@ enum tg_step_answer tg_refuse(struct tg_visit *visit, enum tg_error_kind kind, c
 /* The subscription, or a hold, does not allow it: 402 or 403 with the words of the catalogue. */
 enum tg_step_answer tg_refuse_standing(struct tg_visit *visit, const struct tg_facts *facts, const struct tg_standing *standing);
 
+/* The request's body did not come as it should: 408, 413 or 400. */
+enum tg_step_answer tg_refuse_body(struct tg_visit *visit, h2o_body_event_t event);
+
 /* A sentence of ours with a status: who it is does not allow it. ASCII, without a newline. */
 enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const char *sentence, const char *why);
 

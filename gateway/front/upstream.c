@@ -1,5 +1,6 @@
 /* upstream.c - the step; deadlines; how an exchange ends; see upstream.h */
 #include "base/clock.h"
+#include "front/policy.h"
 #include "front/refuse.h"
 #include "front/request_head.h"
 #include "front/sign_in.h"
@@ -144,6 +145,34 @@ void tg_exchange_unpark(struct tg_exchange *exchange)
     tg_exchange_pump(exchange);
 }
 
+/* As if Gitea had come to the end. */
+static void end_stream(struct tg_exchange *exchange)
+{
+    let_go(exchange);
+    exchange->deadline_ms = 0;
+    exchange->answer_done = true;
+    tg_exchange_pump(exchange);
+}
+
+static bool is_stream(const struct tg_exchange *exchange)
+{
+    return exchange->visit->door == TG_DOOR_EVENTS && exchange->started && !exchange->answer_done && !exchange->finished;
+}
+
+void tg_exchanges_news(struct tg_front_loop *part, const char *account)
+{
+    struct tg_exchange *exchange = part->exchanges;
+
+    while (exchange != NULL) {
+        const struct tg_facts *facts = is_stream(exchange) && !exchange->visit->is_gone ? exchange->visit->identity.facts : NULL;
+        bool ends = facts != NULL && (account[0] == '\0' || strcmp(facts->account, account) == 0);
+
+        if (ends)
+            end_stream(exchange);
+        exchange = ends ? part->exchanges : exchange->next;
+    }
+}
+
 /* Whether it was ended: then others of the list may be gone with it. */
 static bool check_exchange(struct tg_exchange *exchange, uint64_t now_ms)
 {
@@ -155,6 +184,10 @@ static bool check_exchange(struct tg_exchange *exchange, uint64_t now_ms)
     }
     if (exchange->deadline_ms != 0 && now_ms >= exchange->deadline_ms) {
         tg_exchange_fail(exchange, TG_ERROR_UPSTREAM_TIMEOUT, "timeout");
+        return true;
+    }
+    if (is_stream(exchange) && !tg_policy_lasts(exchange->visit)) { /* the subscription has ended by time alone */
+        end_stream(exchange);
         return true;
     }
     return false;

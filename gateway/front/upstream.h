@@ -127,6 +127,8 @@ void tg_exchange_fail(struct tg_exchange *exchange, enum tg_error_kind kind, con
 void tg_exchange_abandon(struct tg_exchange *exchange);
 /* The parked head may go on. */
 void tg_exchange_unpark(struct tg_exchange *exchange);
+/* An account has changed: its open streams of events end, and the page that opens them anew is judged anew. "": any account. */
+void tg_exchanges_news(struct tg_front_loop *part, const char *account);
 /* The loop ends: those left behind hold nothing of it any more. */
 void tg_exchanges_end(struct tg_front_loop *part);
 void tg_exchange_tick(struct tg_front_loop *part, uint64_t now_ms);

@@ -102,12 +102,7 @@ static void on_body(h2o_req_t *req, h2o_body_event_t event)
     }
     tg_wire_leave(exchange, false);
     exchange->finished = true;
-    if (event == H2O_BODY_TOO_LARGE) {
-        tg_refuse(visit, TG_ERROR_TOO_LARGE, "body-limit");
-        return;
-    }
-    visit->refusal = "request-body";
-    h2o_body_send_error(req, event);
+    tg_refuse_body(visit, event);
 }
 
 /* The body is opened only now, so that a client that waits for "100 Continue" sends nothing for a Gitea that is down. */
@@ -116,7 +111,9 @@ void tg_exchange_write_head(struct tg_exchange *exchange)
     h2o_req_t *req = tg_exchange_req(exchange);
     int64_t limit = exchange->upstream->conf->body_limit;
 
-    if (req->body != NULL && !exchange->body_open) {
+    if (req->body != NULL && req->body->opened && !exchange->body_open) { /* it was looked at, and is here whole */
+        exchange->body_open = true;
+    } else if (req->body != NULL && !exchange->body_open) {
         exchange->body_open = true;
         if (h2o_body_open(req, limit > 0 ? (uint64_t)limit : UINT64_MAX, on_body, exchange) != 0) {
             tg_exchange_fail(exchange, TG_ERROR_TOO_LARGE, "body-limit");

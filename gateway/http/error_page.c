@@ -24,6 +24,7 @@ static const struct error {
                                   "The user here is not the one we knew. The operators can put it right."},
     [TG_ERROR_NOT_FOUND] = {404, "not-found", "no such page", "There is no page at this address."},
     [TG_ERROR_METHOD] = {405, "method", "another method", "This address can't be used with that method."},
+    [TG_ERROR_TOO_SLOW] = {408, "bad-request", "not all of it came", "The request stopped on its way here. Nothing has changed."},
     [TG_ERROR_TOO_LARGE] = {413, "request-too-large", "too large", "What was sent is larger than this address takes. Nothing has changed."},
     [TG_ERROR_UNKNOWN_HOST] = {421, "unknown-host", "host not known here", "No site is set up under this name."},
     [TG_ERROR_TOO_MANY] = {429, "too-many", "too many requests", "Too many requests came from this address.", 60},

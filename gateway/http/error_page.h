@@ -19,6 +19,7 @@ enum tg_error_kind {
     TG_ERROR_ACCOUNT_FOREIGN,  /* 403: the user there is not the one we knew */
     TG_ERROR_NOT_FOUND,        /* 404 */
     TG_ERROR_METHOD,           /* 405: set Allow */
+    TG_ERROR_TOO_SLOW,         /* 408: a request whose body stopped coming */
     TG_ERROR_TOO_LARGE,        /* 413 */
     TG_ERROR_UNKNOWN_HOST,     /* 421 */
     TG_ERROR_TOO_MANY,         /* 429: sets Retry-After */

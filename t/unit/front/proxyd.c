@@ -3,8 +3,8 @@
  *
  * The listening socket is inherited: --https FD. --state DIR brings the store, its workers and the watch; then --account LOGIN:DAYS:USER
  * makes an account whose subscription ends in DAYS, with that id in Gitea, and says "account LOGIN ID COOKIE" (a gateway cookie with the
- * session id 0123456789abcdef); --token TOKEN:USER makes a credential known. A line "until LOGIN DAYS" or "epoch LOGIN" on standard input
- * changes an account. Says "ready". SIGTERM drains and ends.
+ * session id 0123456789abcdef); --token TOKEN:USER makes a credential known. A line "until LOGIN DAYS", "hold LOGIN readonly|blocked|none" or
+ * "epoch LOGIN" on standard input changes an account. Says "ready". SIGTERM drains and ends.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -142,6 +142,13 @@ static struct tg_account *account_named(const char *login)
     return NULL;
 }
 
+static int set_hold(const struct tg_account *account, const char *level)
+{
+    if (strcmp(level, "none") == 0)
+        return tg_hold_lift(&store, account->id, TG_HOLD_QUOTA);
+    return tg_hold_place(&store, account->id, TG_HOLD_QUOTA, strcmp(level, "readonly") == 0 ? TG_HOLD_READONLY : TG_HOLD_BLOCKED, "test");
+}
+
 static int obey(char *line)
 {
     const char *verb = strtok(line, " \n"), *login = strtok(NULL, " \n"), *days = strtok(NULL, " \n");
@@ -153,6 +160,8 @@ static int obey(char *line)
         return 0;
     if (strcmp(verb, "until") == 0 && days != NULL)
         return tg_subscription_set(&store, account->id, tg_now_s() + atoll(days) * 86400);
+    if (strcmp(verb, "hold") == 0 && days != NULL)
+        return set_hold(account, days);
     return tg_account_raise_epoch(&store, account->id);
 }
 
