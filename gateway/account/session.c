@@ -23,6 +23,14 @@ bool tg_account_session_holds(const struct tg_session *session, const struct tg_
     return now_s - session->auth_time_s < conf->session_ttl_s && now_s - session->last_used_s < conf->session_idle_s;
 }
 
+/* Whoever only reads is not turned away because somebody else writes for long: it is marked the next time. */
+static int touch(struct tg_store *store, const struct tg_session *session, int64_t now_s)
+{
+    int result = tg_session_touch(store, session->digest, now_s);
+
+    return result < 0 && result != TG_BUSY ? result : 0;
+}
+
 int tg_account_session(const void *context, struct tg_call *call, struct tg_account *account, struct tg_session *session)
 {
     const struct tg_account_pages *pages = context;
@@ -37,7 +45,5 @@ int tg_account_session(const void *context, struct tg_call *call, struct tg_acco
         return TG_SESSION_UNKNOWN;
     if (!tg_account_session_holds(session, account, pages->options.conf, now_s))
         return TG_SESSION_UNKNOWN;
-    if (now_s - session->last_used_s >= TOUCH_S)
-        tg_try(tg_session_touch(store, session->digest, now_s));
-    return 0;
+    return now_s - session->last_used_s >= TOUCH_S ? touch(store, session, now_s) : 0;
 }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "http/cookie.h"
 #include "http/csrf.h"
+#include "io/db.h"
 
 #define NEXT "/authorize?client_id=x&redirect_uri=https%3A%2F%2Fgit.example.test%2Fuser%2Foauth2%2Fteagate%2Fcallback&state=s"
 
@@ -291,6 +292,26 @@ static void sessions_end_by_age_and_by_idleness(void **state)
     tg_arena_done(&arena);
 }
 
+/* The mark that a session was used may be lost, the page may not. */
+static void who_reads_is_answered_while_somebody_writes(void **state)
+{
+    struct rig *rig = *state;
+    struct tg_arena arena = {0};
+    const char *cookie = rig_session(rig, &arena, 3600);
+    struct tg_session session;
+    struct tg_store other;
+
+    assert_result(0, tg_session_find(rig->store, tg_text(cookie + strlen(TG_SESSION_COOKIE "=")), &session));
+    assert_result(0, tg_session_touch(rig->store, session.digest, tg_now_s() - 3600));
+    assert_result(0, tg_store_open(rig->directory, &other));
+    assert_result(0, tg_db_begin_write(other.transient));
+    struct tg_call *call = get(rig, "/", cookie);
+    assert_int_equal(call->reply.status, 200);
+    rig_done(call);
+    tg_store_close(&other);
+    tg_arena_done(&arena);
+}
+
 static void signing_out_is_asked_by_get_and_done_by_post(void **state)
 {
     struct rig *rig = *state;
@@ -361,6 +382,7 @@ int main(void)
         rig_test(criterion_36_the_policy_names_the_client_one_goes_on_to),
         rig_test(one_is_sent_on_to_our_own_pages_only),
         rig_test(sessions_end_by_age_and_by_idleness),
+        rig_test(who_reads_is_answered_while_somebody_writes),
         rig_test(signing_out_is_asked_by_get_and_done_by_post),
         rig_test(odd_bodies_are_turned_away),
     };
