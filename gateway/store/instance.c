@@ -64,6 +64,7 @@ static int unmap(struct tg_store *store, const char *host, int64_t gitea_user)
         return 0;
     tg_try(tg_record_write(store->truth, "DELETE FROM member WHERE host = $1 AND gitea_user = $2",
                            TG_VALUES(TG_CSTR(host), TG_INT(gitea_user))));
+    tg_try(tg_flag_forget(store, host, before)); /* it was that user's, and nobody would ever look at it again */
     return tg_change_add(store, TG_CHANGE_ACCOUNT, before);
 }
 

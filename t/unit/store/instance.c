@@ -1,7 +1,9 @@
 #include "stored.h"
 #include "base/clock.h"
 #include "store/client.h"
+#include "store/flag.h"
 #include "store/instance.h"
+#include "store/subscription.h"
 
 static const char host[] = "localhost:8443";
 
@@ -104,6 +106,28 @@ static void a_new_mapping_replaces_both_old_ones(void **state)
     assert_string_equal(changes[1].subject, ada.id);
 }
 
+/* A Gitea that was put up anew: who was the user before is nobody there, neither flagged nor held for it. */
+static void who_loses_his_user_loses_its_flag(void **state)
+{
+    struct stored *s = *state;
+    struct tg_account ada = stored_account(&s->store, "ada"), bob = stored_account(&s->store, "bob");
+    struct tg_facts facts;
+    struct tg_flag flag;
+
+    put_instance(s);
+    assert_result(0, tg_member_put(&s->store, host, bob.id, 8));
+    assert_result(TG_FLAG_UNKNOWN, tg_flag_find(&s->store, host, bob.id, &flag));
+    flag.origin = TG_FLAG_FOREIGN;
+    flag.observed = true;
+    assert_result(0, tg_flag_save(&s->store, &flag));
+    assert_result(0, tg_facts_read(&s->store, bob.id, &facts));
+    assert_int_equal(facts.hold, TG_HOLD_BLOCKED);
+    assert_result(0, tg_member_put(&s->store, host, ada.id, 8));
+    assert_result(TG_FLAG_UNKNOWN, tg_flag_find(&s->store, host, bob.id, &flag));
+    assert_result(0, tg_facts_read(&s->store, bob.id, &facts));
+    assert_int_equal(facts.hold, 0);
+}
+
 static void credentials_are_known_per_instance_until_pruned(void **state)
 {
     struct stored *s = *state;
@@ -137,6 +161,7 @@ int main(void)
         stored_test(members_are_mapped_both_ways),
         stored_test(what_is_known_already_writes_nothing),
         stored_test(a_new_mapping_replaces_both_old_ones),
+        stored_test(who_loses_his_user_loses_its_flag),
         stored_test(credentials_are_known_per_instance_until_pruned),
     };
 
