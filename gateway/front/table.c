@@ -7,6 +7,10 @@
 
 enum { WAYS = 4 };
 
+/* Ids are letters and digits, of which few bits differ: all bits of a key have to have their say in where it lies (2^64 / the golden
+   ratio). Sets are fewer than 2^32. */
+static const uint64_t MIXER = 0x9e3779b97f4a7c15;
+
 struct slot {
     uint8_t key[TG_TABLE_KEY];
     uint32_t asked; /* the table's clock; 0: free */
@@ -35,7 +39,7 @@ static struct slot *way(struct tg_table *table, const uint8_t *key, size_t n)
     uint64_t hash;
 
     memcpy(&hash, key, sizeof(hash));
-    hash ^= hash >> 32;
+    hash = (hash ^ hash >> 32) * MIXER >> 32;
     return (struct slot *)(table->slots + ((hash & (table->sets - 1)) * WAYS + n) * table->slot_size);
 }
 

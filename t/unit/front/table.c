@@ -46,6 +46,23 @@ static void what_was_asked_for_last_stays(void **state)
     tg_table_done(&table);
 }
 
+/* Account ids, which are text. A fourth of the places is taken: hardly anybody should have to give way. */
+static void ids_are_spread_over_the_whole_table(void **state)
+{
+    enum { PLACES = 16384, IDS = PLACES / 4 };
+    struct tg_table table;
+    uint8_t key[TG_TABLE_KEY] = {0};
+
+    (void)state;
+    tg_table_init(&table, PLACES, sizeof(uint32_t));
+    for (uint32_t i = 0; i < IDS; ++i) {
+        tg_random_id((char *)key);
+        tg_table_put(&table, key);
+    }
+    assert_in_range(table.evicted, 0, IDS / 50);
+    tg_table_done(&table);
+}
+
 static void a_sealed_cookie_opens_for_its_instance_only(void **state)
 {
     struct tg_keyring ring = {.count = 1}, other = {.count = 1};
@@ -70,6 +87,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_asked_for_last_stays),
+        cmocka_unit_test(ids_are_spread_over_the_whole_table),
         cmocka_unit_test(a_sealed_cookie_opens_for_its_instance_only),
     };
 
