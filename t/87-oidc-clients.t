@@ -216,6 +216,27 @@ subtest 'mod_auth_openidc signs in with its defaults, also after the keys were c
     unlike($log, qr/auth_openidc:error/, 'it complained of nothing') or diag $log;
 };
 
+subtest 'criterion 10: a key that has been published for a day signs, the one before goes when its tokens have' => sub {
+    my ($state) = slurp($contract->{config_file}) =~ /^state:\s*"?([^"\s]+)/m;
+    my $database = ($state =~ m{^/} ? $state : ($contract->{config_file} =~ s{[^/]*$}{}r) . $state) . '/truth.db';
+    my $age = sub { # as if time had passed
+        run({ user => scalar getpwuid((stat $database)[4]) }, 'sqlite3', '-cmd', '.timeout 5000', $database, "UPDATE signing_key SET since_s = since_s - $_[0]");
+    };
+    my $states = sub { my %of = map { $_->{kid} => $_->{state} } @{ decode_json((teagate(qw(keys list --json)))[1]) }; return \%of };
+    my ($current) = grep { $states->()->{$_} eq 'current' } keys %{ $states->() };
+    is((teagate(qw(keys rotate)))[0], 0, 'rotate');
+    my ($next) = grep { $states->()->{$_} eq 'next' } keys %{ $states->() };
+    is((teagate(qw(keys rotate)))[0], 4, 'twice is once');
+    $age->(86400 + 60);
+    ok(wait_until(25, sub { $states->()->{$next} eq 'current' }), 'a day later it signs') or diag explain $states->();
+    is($states->()->{$current}, 'retired', 'and the other one retires');
+    $age->(86400 + 60);
+    sleep 12;
+    is($states->()->{$current}, 'retired', 'it is published until its last token has expired');
+    $age->(3600);
+    ok(wait_until(25, sub { !$states->()->{$current} }), 'and then it goes') or diag explain $states->();
+};
+
 done_testing;
 
 sub open_signed_in {

@@ -14,6 +14,7 @@
 #include "store/grant.h"
 #include "store/instance.h"
 #include "store/session.h"
+#include "store/signing_key.h"
 
 enum { ROWS = 1000, CREDENTIAL_DAYS = 30, LONGEST_SLEEP_MS = 60 * 1000 };
 
@@ -22,6 +23,7 @@ static int prune_grants(struct tg_jobs *jobs);
 static int prune_sessions(struct tg_jobs *jobs);
 static int prune_credentials(struct tg_jobs *jobs);
 static int prune_changes(struct tg_jobs *jobs);
+static int advance_keys(struct tg_jobs *jobs);
 
 /* Rows go a thousand at a time: a sign-in never waits long behind one of these. What lives for long is not thrown away by a clock that
    is in doubt. */
@@ -35,6 +37,7 @@ static const struct timer {
     {"prune-sessions", 60, prune_sessions},
     {"prune-credentials", 300, prune_credentials},
     {"prune-changes", 600, prune_changes},
+    {"signing-keys", 10, advance_keys},
 };
 
 struct ran {
@@ -87,6 +90,12 @@ static int prune_credentials(struct tg_jobs *jobs)
 static int prune_changes(struct tg_jobs *jobs)
 {
     return tg_change_prune(&jobs->store, tg_judge_now_s());
+}
+
+/* A clock in doubt neither retires a key before its time nor forgets one whose tokens are still good. */
+static int advance_keys(struct tg_jobs *jobs)
+{
+    return tg_signing_key_advance(&jobs->store, tg_judge_now_s());
 }
 
 static int fit_button(struct tg_jobs *jobs)
