@@ -6,12 +6,12 @@ use FindBin;
 use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
 use Patchd;
 use Teagate::H2 qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION END_STREAM END_HEADERS
-    NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED);
+    PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED);
 use Test::More;
 use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
 use Time::HiRes qw(time sleep);
 
-my $server = Patchd->start('max-requests' => 4);
+my $server = Patchd->start('max-requests' => 4, 'max-idle-frames' => 0);
 
 sub h2 { return Teagate::H2->new(port => $server->{h2}, window => 1 << 24, @_) }
 
@@ -135,6 +135,72 @@ subtest 'frames of unknown types are ignored silently' => sub {
 };
 
 $server->stops_clean;
+$server = Patchd->start;
+
+subtest 'frames without effect cost the connection' => sub {
+    my %flood = (
+        'PING' => Teagate::H2::frame(PING, 0, 0, 'x' x 8),
+        'PING that are answers' => Teagate::H2::frame(PING, 1, 0, 'x' x 8),
+        'SETTINGS' => Teagate::H2::frame(SETTINGS, 0, 0, ''),
+        'PRIORITY' => Teagate::H2::frame(PRIORITY, 0, 1, pack 'NC', 0, 15),
+        'empty DATA' => Teagate::H2::frame(DATA, 0, 1, ''),
+        'DATA of padding' => Teagate::H2::frame(DATA, PADDED, 1, "\x03xxx"),
+        'unknown' => Teagate::H2::frame(0x2a, 0, 0, 'x'),
+    );
+    for my $name (sort keys %flood) {
+        my $h2 = h2();
+        my $id = $h2->request(method => 'POST', path => '/sink', body => 1);
+        my $one = h2();
+        my $other = $one->request(method => 'POST', path => '/sink', body => 1);
+        $h2->send_bytes($flood{$name} x 1100);
+        is($h2->end, ENHANCE_YOUR_CALM, "$name: GOAWAY");
+        $one->send_bytes($flood{$name} x 900);
+        $one->data($other, 'x', 1);
+        is($one->answer($other)->{status}, 200, "$name: fewer are allowed");
+    }
+};
+
+subtest 'frames of a stream that the client has ended are errors' => sub {
+    my $h2 = h2();
+    my $id = $h2->request(path => '/hello');
+    is($h2->answer($id)->{status}, 200);
+    $h2->send(DATA, END_STREAM, $id, 'late');
+    is($h2->answer($h2->request(path => '/hello'))->{status}, 200, 'the connection is kept');
+    is($h2->answer($id)->{reset}, STREAM_CLOSED, 'DATA of an ended stream');
+    my $cancelled = $h2->request(method => 'POST', path => '/sink', body => 1);
+    $h2->send(RST_STREAM, 0, $cancelled, pack 'N', 8);
+    $h2->send(DATA, 0, $cancelled, 'late');
+    is($h2->answer($cancelled)->{reset}, STREAM_CLOSED, 'DATA of one that the client has reset');
+    my $refused = $h2->request(method => 'POST', path => '/refuse', body => 1);
+    is($h2->answer($refused)->{status}, 403);
+    $h2->data($refused, 'x' x 30_000, 0);
+    $h2->send_block($refused, END_STREAM, Teagate::H2::literal('x-trailer', 'v'));
+    is($h2->answer($h2->request(path => '/hello'))->{status}, 200, 'a request that was answered early may go on for a while');
+    ok(!$h2->{answers}{$refused}{reset}, 'and is told to stop, no more');
+    $h2->send_block($id, END_STREAM, $h2->block);
+    is($h2->end, STREAM_CLOSED, 'HEADERS of an ended stream end the connection');
+    $h2 = h2();
+    $h2->answer($h2->request(path => '/hello'));
+    $h2->send(DATA, 0, 1, 'late') or last for 1 .. 200;
+    is($h2->end, ENHANCE_YOUR_CALM, 'DATA of an ended stream, again and again');
+};
+
+subtest 'an error that ends a connection is told' => sub {
+    my $h2 = h2();
+    $h2->send(WINDOW_UPDATE, 0, 0, pack 'N', 0);
+    is($h2->end, PROTOCOL_ERROR);
+    my $junk = http1($server->{h2});
+    print $junk "nothing that is known as HTTP/2\r\n\r\n";
+    $junk->flush;
+    sleep 0.3;
+    my $said = $server->stops_clean;
+    my @error = $server->said =~ /^error (-\d+ .*)$/mg;
+    is(scalar(grep { $_ eq '-11 too many frames without effect' } @error), 7, 'floods');
+    is(scalar(grep { /^-5 / } @error), 1, 'closed streams');
+    is(scalar(grep { $_ eq '-11 too many aborted streams' } @error), 1, 'aborted streams');
+    is(scalar(grep { /^-1 / } @error), 1, 'a protocol error');
+    is(scalar @error, 11, 'and a preface that is none') or diag join "\n", @error;
+};
 
 subtest 'a CONTINUATION during shutdown is answered and does not spin' => sub {
     $server = Patchd->start;

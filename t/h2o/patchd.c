@@ -38,6 +38,7 @@ static struct {
     {"keepalive", 75000},     {"linger", 2000},           {"linger-bytes", 16 << 20}, {"body-window", 262144},
     {"body-idle", 30000},     {"conn-window", 4 << 20},   {"max-aborted", 100},    {"h2-idle", 10000},
     {"max-requests", 100},    {"max-entity", 1 << 30},    {"server-name", 0},        {"accept-delay", 0},
+    {"max-idle-frames", 1000},
 };
 static const char *cert_file, *key_file;
 
@@ -195,6 +196,13 @@ void patchd_timer_drop(struct patchd_timer *timer)
 
 /* --- loops --- */
 
+static void on_error(h2o_conn_t *conn, int errnum, const char *why)
+{
+    assert(conn->callbacks->get_socket(conn) != NULL);
+    printf("error %d %s\n", errnum, why != NULL ? why : "-");
+    fflush(stdout);
+}
+
 static void configure(void)
 {
     h2o_hostconf_t *host;
@@ -211,6 +219,8 @@ static void configure(void)
     conf.http1.upgrade_to_http2 = 0;
     conf.http2.conn_body_window = patchd_setting("conn-window");
     conf.http2.max_aborted_streams = (unsigned)patchd_setting("max-aborted");
+    conf.http2.max_idle_frames = (unsigned)patchd_setting("max-idle-frames");
+    conf.http2.on_error = on_error;
     conf.http2.idle_timeout = patchd_setting("h2-idle");
     conf.http2.max_concurrent_requests_per_connection = patchd_setting("max-requests");
     if (!patchd_setting("server-name"))

@@ -81,6 +81,9 @@ sub DESTROY {
     return;
 }
 
+# what it has printed since it started; waits for its end
+sub said { my ($self) = @_; local $/; return $self->{printed} //= readline($self->{out}) // '' }
+
 sub stats {
     my ($self) = @_;
     my $answer = exchange($self->{h1}, "GET /stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
