@@ -114,6 +114,9 @@ for my $case ([86400, 'ahead'], [-86400, 'back']) {
         is_deeply [map { changes($_) } qw(ada bob eve)], \@changes, 'and nothing is told of any';
         is alarms(), $alarms + 1, 'one alarm';
         like metrics(), qr/^teagate_clock_in_doubt 1$/m, 'the front knows, and says so';
+        my ($doctor) = grep { $_->{check} eq 'clock' } @{ doctor() };
+        is $doctor->{state}, 'bad', 'doctor has a row of it';
+        like "$doctor->{text} $doctor->{remedy}", qr/jumped by -?\d+ seconds.*teagate clock accept/, 'with the remedy';
         is command_at($offset, qw(subscription set bob --until +30d))->{phase}, 'active', 'who pays meanwhile is let in';
         command_at($offset, qw(subscription set bob), sprintf '--until=%ds', -7 * 86400 + 43200 - $offset);
 
@@ -159,4 +162,5 @@ subtest 'much that would end at once does not' => sub {
 is $s->stop, 0, 'stopped';
 done_testing;
 
+sub doctor { my ($code, $out) = $s->command(qw(doctor --json)); return decode_json($out)->{checks} }
 sub metrics { return `curl -s -m 10 --unix-socket $s->{dir}/run/admin.sock http://localhost/metrics` }

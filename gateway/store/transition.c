@@ -26,20 +26,27 @@ int tg_transition_page(struct tg_store *store, struct tg_transitions *page)
     return 0;
 }
 
-int tg_transition_note(struct tg_store *store, const struct tg_transition *judged, int64_t next_s, int level, bool is_change)
+static int write_note(struct tg_store *store, const struct tg_transition_note *note)
 {
-    TG_TRANSACTION *transaction = store->truth;
+    const struct tg_transition *judged = note->judged;
     int64_t changed = 0;
 
-    tg_try(tg_db_begin_write(transaction));
     tg_try(tg_db_run(store->truth,
                      "UPDATE subscription SET next_s = $1, level = $2 WHERE account = $3 AND paid_until_s = $4 AND next_s = $5",
-                     TG_VALUES(TG_INT(next_s), TG_INT(level), TG_CSTR(judged->account), TG_INT(judged->paid_until_s),
+                     TG_VALUES(TG_INT(note->next_s), TG_INT(note->level), TG_CSTR(judged->account), TG_INT(judged->paid_until_s),
                                TG_INT(judged->next_s)), &changed));
-    if (changed == 0)
+    return changed != 0 && note->is_change ? tg_change_add(store, TG_CHANGE_SUBSCRIPTION, judged->account) : 0;
+}
+
+int tg_transition_notes(struct tg_store *store, const struct tg_transition_note *notes, size_t count)
+{
+    TG_TRANSACTION *transaction = store->truth;
+
+    if (count == 0)
         return 0;
-    if (is_change)
-        tg_try(tg_change_add(store, TG_CHANGE_SUBSCRIPTION, judged->account));
+    tg_try(tg_db_begin_write(transaction));
+    for (size_t i = 0; i < count; i++)
+        tg_try(write_note(store, &notes[i]));
     return tg_db_commit(transaction);
 }
 

@@ -25,8 +25,15 @@ struct tg_transitions {
 };
 int tg_transition_page(struct tg_store *store, struct tg_transitions *page); /* the next */
 
-/* Notes what follows from a judgement; with a change row when is_change. A subscription that was set meanwhile stays to be judged. */
-int tg_transition_note(struct tg_store *store, const struct tg_transition *judged, int64_t next_s, int level, bool is_change);
+/* What follows from judging one. is_change: whoever waits for it is told. */
+struct tg_transition_note {
+    const struct tg_transition *judged;
+    int64_t next_s;
+    int level;
+    bool is_change;
+};
+/* All or none, in one transaction. A subscription that was set meanwhile stays to be judged. */
+int tg_transition_notes(struct tg_store *store, const struct tg_transition_note *notes, size_t count);
 
 int tg_transition_accounts(struct tg_store *store, int64_t *count); /* how many accounts there are */
 

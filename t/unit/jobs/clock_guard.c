@@ -61,7 +61,7 @@ static void sell(struct stored *s, int from, int count, int64_t when_s)
         struct tg_transition sold = {.paid_until_s = next_s + 14 * DAY};
         memcpy(sold.account, account.id, sizeof(sold.account));
         assert_result(0, tg_subscription_set(&s->store, account.id, sold.paid_until_s));
-        assert_result(0, tg_transition_note(&s->store, &sold, next_s, 0, false));
+        assert_result(0, tg_transition_notes(&s->store, &(struct tg_transition_note){&sold, next_s, 0, false}, 1));
     }
 }
 

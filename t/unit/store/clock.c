@@ -112,8 +112,8 @@ static void transitions_come_in_order_and_a_new_end_is_due_at_once(void **state)
     assert_int_equal(of_ada.next_s, 0);
     assert_int_equal(of_ada.paid_until_s, 5000);
     int64_t before = last_change(&s->store);
-    assert_result(0, tg_transition_note(&s->store, &of_ada, 2000, 0, false));
-    assert_result(0, tg_transition_note(&s->store, &of_bob, 1000, 1, true));
+    const struct tg_transition_note notes[] = {{&of_ada, 2000, 0, false}, {&of_bob, 1000, 1, true}};
+    assert_result(0, tg_transition_notes(&s->store, notes, 2));
     assert_one_change(&s->store, before, TG_CHANGE_SUBSCRIPTION, bob.id);
 
     page = (struct tg_transitions){.from_s = INT64_MIN, .until_s = 2000};
@@ -130,7 +130,7 @@ static void transitions_come_in_order_and_a_new_end_is_due_at_once(void **state)
 
     assert_result(0, tg_subscription_set(&s->store, ada.id, 7000));
     before = last_change(&s->store);
-    assert_result(0, tg_transition_note(&s->store, &of_ada, 3000, 2, true)); /* of what it was before */
+    assert_result(0, tg_transition_notes(&s->store, &(struct tg_transition_note){&of_ada, 3000, 2, true}, 1)); /* of what it was */
     assert_int_equal(last_change(&s->store), before);
     page = (struct tg_transitions){.from_s = INT64_MIN, .until_s = 0};
     assert_result(0, tg_transition_page(&s->store, &page));
