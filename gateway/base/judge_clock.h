@@ -24,7 +24,7 @@ void tg_judge_release(void);
 /* Since the machine started; goes on while it sleeps. */
 int64_t tg_uptime_ms(void);
 
-/* Which start of the machine this is; "" where the system does not say. */
+/* Which start of the machine this is; "" where the system does not say, and uptimes of two processes cannot be compared. */
 enum { TG_BOOT = 40 };
 void tg_boot_name(char out[TG_BOOT]);
 

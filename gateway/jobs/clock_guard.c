@@ -11,7 +11,7 @@ enum { KEEP_EVERY_S = 10 };
 
 int64_t tg_clock_jump(const struct tg_clock *known, const struct tg_clock *here)
 {
-    bool same_boot = strcmp(known->boot, here->boot) == 0;
+    bool same_boot = here->boot[0] != '\0' && strcmp(known->boot, here->boot) == 0;
     int64_t jump_s = same_boot ? (here->offset_ms - known->offset_ms) / 1000 : here->known_s - known->known_s;
 
     if (jump_s < -TG_JUDGE_JUMP_S || (same_boot && jump_s > TG_JUDGE_JUMP_S))

@@ -82,7 +82,8 @@ void tg_clock_obey(const struct tg_clock *clock)
         tg_judge_hold(clock->known_s);
         return;
     }
-    tg_judge_trust(clock->offset_ms);
+    if (boot[0] != '\0')
+        tg_judge_trust(clock->offset_ms);
     tg_judge_release();
 }
 
