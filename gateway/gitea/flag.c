@@ -158,11 +158,38 @@ static int lift(struct tg_worker *worker, const struct tg_gitea_conf *conf, stru
     return result == 0 ? save(store, flag) : keep_reason(store, flag);
 }
 
+/* What we set when this Gitea had another name, which is not configured any more, is ours under this one. */
+static int claim(struct tg_store *store, struct tg_flag *flag, const struct tg_gitea_user *user, bool *claimed)
+{
+    *claimed = false;
+    if (user->prohibit_login && flag->origin == TG_FLAG_NOBODY)
+        tg_try(tg_flag_inherited(store, flag->account, user->id, claimed));
+    if (*claimed)
+        flag->origin = TG_FLAG_OURS;
+    return 0;
+}
+
+static int take_step(struct tg_worker *worker, const struct tg_gitea_conf *conf, struct tg_flag *flag, const struct tg_gitea_user *user)
+{
+    struct tg_store *store;
+
+    tg_try(tg_worker_store(worker, &store));
+    switch (tg_flag_decide(flag, user, tg_now_s())) {
+    case TG_FLAG_SET:
+        return prohibit(worker, conf, flag, user);
+    case TG_FLAG_LIFT:
+        return lift(worker, conf, flag, user);
+    default:
+        return save(store, flag);
+    }
+}
+
 int tg_gitea_flag_apply(struct tg_worker *worker, const struct tg_gitea_conf *conf, const struct tg_flag *due)
 {
     struct tg_flag flag = *due;
     struct tg_gitea_user user;
     struct tg_store *store;
+    bool claimed;
 
     tg_try(tg_worker_store(worker, &store));
     int result = tg_try(find_user(worker, conf, &flag, &user));
@@ -175,24 +202,27 @@ int tg_gitea_flag_apply(struct tg_worker *worker, const struct tg_gitea_conf *co
             postpone(&flag, tg_failure());
         return save(store, &flag);
     }
-    switch (tg_flag_decide(&flag, &user, tg_now_s())) {
-    case TG_FLAG_SET:
-        return prohibit(worker, conf, &flag, &user);
-    case TG_FLAG_LIFT:
-        return lift(worker, conf, &flag, &user);
-    default:
-        return save(store, &flag);
-    }
+    tg_try(claim(store, &flag, &user, &claimed));
+    result = tg_try(take_step(worker, conf, &flag, &user));
+    if (claimed && result == 0)
+        tg_try(tg_flag_inherit(store, flag.account, user.id)); /* only now: it is written under this name */
+    return result;
 }
 
 int tg_gitea_flag_judge(struct tg_store *store, const struct tg_flag *before, const struct tg_gitea_user *user)
 {
     struct tg_flag flag = *before;
+    bool claimed;
 
     if (!user->prohibit_login || flag.origin == TG_FLAG_OURS)
         return 0;
     if (flag.origin == TG_FLAG_FOREIGN)
         return TG_FLAG_IS_FOREIGN;
+    tg_try(claim(store, &flag, user, &claimed));
+    if (claimed) {
+        tg_try(tg_flag_touch(store, flag.host, flag.account, tg_now_ms()));
+        return 0;
+    }
     settle(&flag, TG_FLAG_FOREIGN, true);
     return tg_try(tg_flag_save(store, &flag)) == 0 ? TG_FLAG_IS_FOREIGN : 0; /* jobs has just written it: it is looked at again */
 }

@@ -11,6 +11,7 @@
 #include "jobs/gitea_sync.h"
 #include "jobs/transitions.h"
 #include "store/doorbell.h"
+#include "store/flag.h"
 #include "store/grant.h"
 #include "store/instance.h"
 #include "store/session.h"
@@ -139,12 +140,40 @@ void tg_jobs_free(struct tg_jobs *jobs)
     free(jobs);
 }
 
+static bool is_configured(const struct tg_conf_list *giteas, const char *host)
+{
+    const struct tg_gitea_conf *items = giteas->items;
+
+    for (size_t i = 0; i < giteas->count; i++) {
+        if (strcmp(items[i].host, host) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody keeps in step what is not configured any more. */
+static int sort_instances(struct tg_jobs *jobs)
+{
+    struct tg_instance instance = {.host = ""};
+    char host[sizeof(instance.host)];
+
+    do {
+        memcpy(host, instance.host, sizeof(host));
+        if (host[0] != '\0' && is_configured(jobs->options.giteas, host))
+            tg_try(tg_flag_resume(&jobs->store, host));
+        else if (host[0] != '\0')
+            tg_try(tg_flag_abandon(&jobs->store, host));
+    } while (tg_try(tg_instance_next(&jobs->store, host, &instance)) == 0);
+    return 0;
+}
+
 static int start_syncs(struct tg_jobs *jobs)
 {
     const struct tg_conf_list *giteas = jobs->options.giteas;
 
     if (giteas == NULL)
         return 0;
+    tg_try(sort_instances(jobs));
     jobs->syncs = tg_alloc((giteas->count + 1) * sizeof(*jobs->syncs));
     for (size_t i = 0; i < giteas->count; i++) {
         struct tg_gitea_sync_options options = {

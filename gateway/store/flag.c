@@ -85,7 +85,7 @@ static int lift_hold(struct tg_store *store, const struct tg_flag *flag)
 
     tg_try(tg_db_run(store->truth,
                      "DELETE FROM hold WHERE account = $1 AND kind = " HOLD_OF_GITEA
-                     " AND NOT EXISTS (SELECT 1 FROM flag WHERE account = $1 AND origin = $2)",
+                     " AND NOT EXISTS (SELECT 1 FROM flag WHERE account = $1 AND origin = $2 AND due_ms >= 0)",
                      TG_VALUES(TG_CSTR(flag->account), TG_INT(TG_FLAG_FOREIGN)), &changed));
     return changed > 0 ? tg_change_add(store, TG_CHANGE_HOLD, flag->account) : 0;
 }
@@ -222,4 +222,35 @@ int tg_flag_count(struct tg_store *store, const char *host, struct tg_flag_count
         return 0;
     *out = (struct tg_flag_counts){tg_row_int(rows, 0), tg_row_int(rows, 1), tg_row_int(rows, 2), tg_row_int(rows, 3)};
     return 0;
+}
+
+int tg_flag_abandon(struct tg_store *store, const char *host)
+{
+    return tg_record_write(store->truth, "UPDATE flag SET due_ms = -1, version = version + 1 WHERE host = $1 AND due_ms >= 0",
+                           TG_VALUES(TG_CSTR(host)));
+}
+
+int tg_flag_resume(struct tg_store *store, const char *host)
+{
+    return tg_record_write(store->truth, "UPDATE flag SET due_ms = $2, version = version + 1 WHERE host = $1 AND due_ms < 0",
+                           TG_VALUES(TG_CSTR(host), TG_INT(tg_now_ms())));
+}
+
+#define INHERITED                                                                                                                  \
+    "account = $1 AND due_ms < 0 AND origin = 1 AND EXISTS"                                                                        \
+    " (SELECT 1 FROM member m WHERE m.host = flag.host AND m.account = flag.account AND m.gitea_user = $2)"
+
+int tg_flag_inherited(struct tg_store *store, const char *account, int64_t gitea_user, bool *out)
+{
+    TG_ROWS *rows = NULL;
+
+    *out = tg_try(tg_record_one(store->truth, "SELECT 1 FROM flag WHERE " INHERITED " LIMIT 1",
+                                TG_VALUES(TG_CSTR(account), TG_INT(gitea_user)), &rows)) == 0;
+    return 0;
+}
+
+int tg_flag_inherit(struct tg_store *store, const char *account, int64_t gitea_user)
+{
+    return tg_record_write(store->truth, "UPDATE flag SET origin = 0, observed = 0, version = version + 1 WHERE " INHERITED,
+                           TG_VALUES(TG_CSTR(account), TG_INT(gitea_user)));
 }

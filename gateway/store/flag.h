@@ -20,7 +20,7 @@ struct tg_flag {
     bool observed;               /* what Gitea said last */
     enum tg_flag_origin origin;  /* who has set it; OURS also when we may have */
     int64_t judge_s;             /* when time alone may change what is desired; INT64_MAX: never */
-    int64_t due_ms;              /* wall clock: when Gitea is asked; 0: there is nothing to do */
+    int64_t due_ms;              /* wall clock: when Gitea is asked; 0: there is nothing to do; below: the instance is abandoned */
     int64_t doubt_s;             /* until then a call of ours that was not answered may still take effect; 0: there is none */
     int64_t tries;               /* in vain, since it became due */
     char error[TG_FLAG_ERROR];   /* why; "" : none */
@@ -58,6 +58,16 @@ struct tg_account_list {
     size_t count;
 };
 int tg_flag_judge_due(struct tg_store *store, const char *host, int64_t now_s, struct tg_account_list *out);
+
+/*
+ * An instance that is not configured any more is abandoned: nothing is due there, and its flags count for nothing. They are asked for only
+ * when the same Gitea comes back under another name: what we have set there is ours still.
+ */
+int tg_flag_abandon(struct tg_store *store, const char *host);
+int tg_flag_resume(struct tg_store *store, const char *host);
+/* Whether the account's flag on this user of Gitea was set by us under an abandoned name; and that it is known under the new one now. */
+int tg_flag_inherited(struct tg_store *store, const char *account, int64_t gitea_user, bool *out);
+int tg_flag_inherit(struct tg_store *store, const char *account, int64_t gitea_user);
 
 /* How many rows of an instance are due, and how many are not as they should be. */
 struct tg_flag_counts {

@@ -3,18 +3,28 @@
 #include "store/flag.h"
 #include "store/record.h"
 
-int tg_instance_find(struct tg_store *store, const char *host, struct tg_instance *out)
+static int find_instance(struct tg_store *store, const char *sql, const char *host, struct tg_instance *out)
 {
     TG_ROWS *rows = NULL;
 
-    if (tg_try(tg_record_one(store->truth, "SELECT host, source_id, source_name, client FROM instance WHERE host = $1",
-                             TG_VALUES(TG_CSTR(host)), &rows)) == TG_RECORD_NONE)
+    if (tg_try(tg_record_one(store->truth, sql, TG_VALUES(TG_CSTR(host)), &rows)) == TG_RECORD_NONE)
         return TG_INSTANCE_UNKNOWN;
     TG_FIELD(rows, 0, out->host);
     out->source_id = tg_row_int(rows, 1);
     TG_FIELD(rows, 2, out->source_name);
     TG_FIELD(rows, 3, out->client);
     return 0;
+}
+
+int tg_instance_find(struct tg_store *store, const char *host, struct tg_instance *out)
+{
+    return find_instance(store, "SELECT host, source_id, source_name, client FROM instance WHERE host = $1", host, out);
+}
+
+int tg_instance_next(struct tg_store *store, const char *after, struct tg_instance *out)
+{
+    return find_instance(store, "SELECT host, source_id, source_name, client FROM instance WHERE host > $1 ORDER BY host LIMIT 1",
+                         after, out);
 }
 
 int tg_instance_put(struct tg_store *store, const struct tg_instance *instance)

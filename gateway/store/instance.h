@@ -17,6 +17,8 @@ struct tg_instance {
 
 enum { TG_INSTANCE_UNKNOWN = 1 };
 int tg_instance_find(struct tg_store *store, const char *host, struct tg_instance *out);
+/* The first behind `after` ("": of all), in order of the hosts. UNKNOWN: there is none. */
+int tg_instance_next(struct tg_store *store, const char *after, struct tg_instance *out);
 int tg_instance_put(struct tg_store *store, const struct tg_instance *instance);
 
 /*

@@ -26,7 +26,8 @@ static int read_account_facts(struct tg_store *store, const char *account, struc
 
     if (tg_try(tg_record_one(store->truth,
                              "SELECT a.id, a.login, a.zone, a.session_epoch, a.is_operator, a.locked, s.paid_until_s,"
-                             " EXISTS (SELECT 1 FROM flag f WHERE f.account = a.id AND f.origin = 1 AND (f.observed = 1 OR f.doubt_s > 0))"
+                             " EXISTS (SELECT 1 FROM flag f WHERE f.account = a.id AND f.origin = 1 AND f.due_ms >= 0"
+                             " AND (f.observed = 1 OR f.doubt_s > 0))"
                              " FROM account a LEFT JOIN subscription s ON s.account = a.id WHERE a.id = $1",
                              TG_VALUES(TG_CSTR(account)), &rows)) == TG_RECORD_NONE)
         return TG_ACCOUNT_UNKNOWN;

@@ -221,6 +221,44 @@ static void a_hold_stays_while_another_gitea_has_one(void **state)
     assert_result(TG_FLAG_UNKNOWN, tg_flag_find(&s->store, host, ada.id, &flag));
 }
 
+static void what_was_set_under_another_name_is_ours(void **state)
+{
+    struct stored *s = *state;
+    struct tg_instance instance;
+    bool ours;
+
+    put_instance(s, host);
+    put_instance(s, other);
+    struct tg_account ada = member(s, "ada", 7);
+    assert_result(0, tg_member_put(&s->store, other, ada.id, 7));
+    assert_result(0, tg_flag_want(&s->store, host, ada.id, true, INT64_MAX));
+    struct tg_flag flag = flag_of(s, &ada);
+    flag.origin = TG_FLAG_OURS;
+    flag.observed = true;
+    assert_result(0, tg_flag_save(&s->store, &flag));
+    assert_result(0, tg_flag_inherited(&s->store, ada.id, 7, &ours));
+    assert_false(ours); /* both names are in use: these are two */
+
+    assert_result(0, tg_flag_abandon(&s->store, host));
+    assert_false(is_flagged(s, &ada));
+    assert_result(TG_FLAG_UNKNOWN, tg_flag_next(&s->store, host, INT64_MAX / 2, &flag));
+    assert_result(0, tg_flag_inherited(&s->store, ada.id, 8, &ours));
+    assert_false(ours); /* another user */
+    assert_result(0, tg_flag_inherited(&s->store, ada.id, 7, &ours));
+    assert_true(ours);
+    assert_result(0, tg_flag_inherit(&s->store, ada.id, 7));
+    assert_result(0, tg_flag_inherited(&s->store, ada.id, 7, &ours));
+    assert_false(ours); /* once */
+    assert_result(0, tg_flag_resume(&s->store, host));
+    assert_result(0, tg_flag_next(&s->store, host, tg_now_ms() + 10, &flag)); /* it is looked at again */
+
+    assert_result(0, tg_instance_next(&s->store, "", &instance));
+    assert_string_equal(instance.host, host);
+    assert_result(0, tg_instance_next(&s->store, host, &instance));
+    assert_string_equal(instance.host, other);
+    assert_result(TG_INSTANCE_UNKNOWN, tg_instance_next(&s->store, other, &instance));
+}
+
 static void accounts_are_judged_again_in_time(void **state)
 {
     struct stored *s = *state;
@@ -259,6 +297,7 @@ int main(void)
         stored_test(a_foreign_flag_is_a_hold_as_long_as_it_is_there),
         stored_test(a_foreign_flag_whose_hold_was_lifted_becomes_ours),
         stored_test(a_hold_stays_while_another_gitea_has_one),
+        stored_test(what_was_set_under_another_name_is_ours),
         stored_test(accounts_are_judged_again_in_time),
     };
 
