@@ -135,6 +135,28 @@ subtest 'a token that names its user is judged by that; Gitea checks whether it 
     is(status('/v2/o/r/manifests/x', 'HEAD', 'Authorization: Bearer ' . $jwt->(12)), 200, 'an answer without a body could not say why');
 };
 
+subtest 'who only names an account learns nothing about it' => sub {
+    my $named = sub { 'Authorization: Bearer ' . join '.', map { encode_base64url($_) } '{"alg":"HS256"}', $_[0], 'signature' };
+    my @doors = ('/v2/o/r/manifests/x', '/o/r.git/info/refs?service=git-upload-pack', '/o/r.git/info/refs?service=git-receive-pack',
+        '/api/v1/repos/o/r', '/api/packages/o/npm/x', '/o/r.git/info/lfs/objects/x');
+    my $answers = sub { join "\n", map { my ($status, undef, $body) = ask_for($_, $named->($_[0])); "$body $status" } @doors };
+    my $lapsed = $answers->('{"UserID":12}');
+    like($lapsed, qr/ 402$/m, 'it is refused');
+    like($lapsed, qr/closed for now/, 'in general words');
+    unlike($lapsed, qr/\blate\b|expired|\d{4}-\d\d|\b20\d\d\b/, 'without a name, a state or a date');
+    unlike(body('/o/r/raw/branch/main/x', $named->('{"UserID":12}')), qr/\blate\b|expired|renew/, 'nor on a page');
+    ok($front->order('hold grace blocked'), 'another one is held');
+    sleep 0.3;
+    is($answers->('{"UserID":13}'), $lapsed, 'and answered with the same');
+    is($answers->('{"UserID":16}'), $lapsed, 'so is one that never had a subscription');
+    ok($front->order('hold grace none'), 'it is not held any more');
+    sleep 0.3;
+    is(body($_ = '/late/r.git/info/refs?service=git-upload-pack', $named->('{"TaskID":5}')), body($_, $named->('{"UserID":12}')),
+        'so is a job of somebody\'s, whose owner stands in the path');
+    is(status('/api/v1/admin/users', $named->('{"UserID":15}')), 403, 'nor is it told who an operator is');
+    like(body('/o/r.git/info/refs?service=git-upload-pack', 'Authorization: token latetoken'), qr/\b20\d\d\b/, 'who is known reads when');
+};
+
 subtest 'who misses the same thing waits for one call; one who leaves is forgotten' => sub {
     forget_seen();
     my @clients = map { my $c = secure($port); print $c join "\r\n", 'GET /api/v1/x HTTP/1.1', "Host: $host", 'Authorization: token slowtoken', '', ''; $c->flush; $c } 1 .. 8;

@@ -97,6 +97,7 @@ static enum tg_step_answer by_owner(struct tg_visit *visit)
         return TG_STEP_NEXT;
     memcpy(account, entry->account, sizeof(account));
     answer = by_account(visit, account);
+    visit->identity.is_unproved = true;
     if (answer == TG_STEP_NEXT && visit->identity.kind == TG_IDENTITY_ACCOUNT && visit->identity.facts->is_operator)
         visit->identity = (struct tg_identity){.kind = TG_IDENTITY_ANONYMOUS}; /* an operator's job is no operator */
     return answer;
@@ -134,6 +135,7 @@ static enum tg_step_answer by_credential(struct tg_visit *visit, struct tg_text 
         return TG_STEP_NEXT;
     memcpy(account, entry->account, sizeof(account));
     answer = by_account(visit, account);
+    visit->identity.is_unproved = presented.gitea_user != 0; /* by a text that nobody has verified yet */
     if (resolved == TG_RESOLVED_PROHIBITED && visit->identity.kind == TG_IDENTITY_ACCOUNT)
         visit->identity.kind = TG_IDENTITY_PROHIBITED;
     return answer;

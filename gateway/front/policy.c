@@ -146,6 +146,8 @@ bool tg_policy_lasts(const struct tg_visit *visit)
 static enum tg_step_answer refuse_standing(struct tg_visit *visit, const struct tg_standing *standing)
 {
     decide(visit, name_refusal(standing));
+    if (visit->identity.is_unproved)
+        return tg_refuse_named(visit, visit->verdict.name);
     return tg_refuse_standing(visit, visit->identity.facts, standing);
 }
 
@@ -168,10 +170,10 @@ static enum tg_step_answer judge(struct tg_visit *visit)
     struct tg_standing standing;
     enum tg_ruling ruling;
 
+    if (is_for_operators(visit) && (!facts->is_operator || visit->identity.is_unproved))
+        return refuse_stranger(visit);
     if (facts->is_operator)
         return TG_STEP_NEXT;
-    if (is_for_operators(visit))
-        return refuse_stranger(visit);
     find_standing(visit, &standing);
     ruling = tg_rule(visit->door, unsafe, standing.level);
     if (ruling == TG_RULING_REFUSE)
@@ -189,6 +191,8 @@ static enum tg_step_answer refuse_prohibited(struct tg_visit *visit)
     if (visit->identity.facts != NULL && judge(visit) == TG_STEP_DONE)
         return TG_STEP_DONE;
     decide(visit, PROHIBITED);
+    if (visit->identity.is_unproved)
+        return tg_refuse_named(visit, "prohibited");
     return tg_refuse_sentence(visit, 403, "This account may not sign in here now. Its operators know why.", "prohibited");
 }
 

@@ -92,7 +92,7 @@ static void fill_values(const struct tg_visit *visit, struct tg_error_values *va
 {
     *values = (struct tg_error_values){.reference = tg_text(visit->id), .address = tg_text(visit->address), .path = visit->path.raw};
     values->host = visit->host != NULL ? tg_text(visit->host->authority) : tg_text_of(visit->req->authority);
-    if (visit->identity.facts != NULL)
+    if (visit->identity.facts != NULL && !visit->identity.is_unproved)
         values->login = tg_text(visit->identity.facts->login);
     if (tg_door_method(tg_text_of(visit->req->method)) == TG_DOOR_GET)
         values->retry_url = tg_text_of(visit->req->path);
@@ -198,4 +198,14 @@ enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const
         fill_json(&reply, dialect, tg_text(sentence), NULL, arena);
     tg_reply_send(visit, &reply);
     return TG_STEP_DONE;
+}
+
+enum tg_step_answer tg_refuse_named(struct tg_visit *visit, const char *why)
+{
+    const char *url = tg_front_of(visit)->front->options.rules->renew_url;
+    static const char sentence[] = "This account is closed for now.";
+
+    if (url != NULL)
+        return tg_refuse_sentence(visit, 402, tg_arena_format(tg_front_arena(visit), "%s Whose it is reads more at %s", sentence, url), why);
+    return tg_refuse_sentence(visit, 402, sentence, why);
 }

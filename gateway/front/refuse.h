@@ -22,4 +22,8 @@ enum tg_step_answer tg_refuse_body(struct tg_visit *visit, h2o_body_event_t even
 /* A sentence of ours with a status: who it is does not allow it. ASCII, without a newline. */
 enum tg_step_answer tg_refuse_sentence(struct tg_visit *visit, int status, const char *sentence, const char *why);
 
+/* The account that a request names is closed, but whoever sends it has not shown to be that account: 402 with the same words for all,
+   which do not tell what closes it, or since when. */
+enum tg_step_answer tg_refuse_named(struct tg_visit *visit, const char *why);
+
 #endif

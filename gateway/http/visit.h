@@ -60,6 +60,7 @@ enum tg_identity_kind {
 struct tg_identity {
     enum tg_identity_kind kind;
     bool is_listed;                  /* unmanaged, but let through by its name */
+    bool is_unproved;                /* the account is only named, and whoever asks is told nothing about it */
     const struct tg_facts *facts;    /* of the account; a copy in the request's pool */
     const char *login;               /* of the account, for the log; NULL: nobody is known */
     struct tg_text gitea_session;    /* Gitea's session id out of our cookie; base NULL: none goes upstream */
