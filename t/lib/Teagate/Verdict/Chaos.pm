@@ -29,6 +29,7 @@ sub start {
     my $self = bless { %options, stop => 0, redis => contract()->{pids}{redis}, socket => contract()->{redis} }, $class;
     srand $options{seed};
     $SIG{TERM} = sub { $self->{stop} = 1 };
+    $SIG{INT} = 'IGNORE';
     open $self->{out}, '>', $options{journal} or POSIX::_exit(1);
     $self->{out}->autoflush(1);
     until ($self->{stop}) {
