@@ -82,14 +82,6 @@ int tg_account_bad_request(struct tg_call *call)
     return 0;
 }
 
-bool tg_account_is_form(const struct tg_call *call)
-{
-    struct tg_text rest = call->content_type;
-    struct tg_text type = tg_text_cut(&rest, ';');
-
-    return tg_text_is_nocase(tg_text_trim(type), "application/x-www-form-urlencoded");
-}
-
 struct tg_text tg_account_host_of(const char *origin)
 {
     if (origin == NULL)

@@ -34,9 +34,6 @@ int tg_account_show(struct tg_call *call, int status, const struct tg_page *page
 int tg_account_see_other(struct tg_call *call, const char *location);
 int tg_account_bad_request(struct tg_call *call);
 
-/* Whether the content type is that of a form. */
-bool tg_account_is_form(const struct tg_call *call);
-
 /* Our session cookie, well formed; base NULL: none. */
 struct tg_text tg_account_cookie(const struct tg_call *call);
 

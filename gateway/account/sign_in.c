@@ -150,7 +150,7 @@ int tg_account_sign_in(struct tg_call *call)
     struct tg_pause pause;
     struct tg_store *store;
 
-    if (!tg_account_is_form(call) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
+    if (!tg_form_is_type(call->content_type) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
         return tg_account_bad_request(call);
     const char *next = tg_return_path(&call->arena, form.next);
     if (tg_csrf_check(call, tg_pages_of(call)->options.ring, form.csrf) != 0)

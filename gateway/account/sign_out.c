@@ -81,7 +81,7 @@ int tg_account_sign_out(struct tg_call *call)
     struct tg_session session;
     struct tg_store *store;
 
-    if (!tg_account_is_form(call) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
+    if (!tg_form_is_type(call->content_type) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
         return tg_account_bad_request(call);
     if (tg_try(tg_account_session(tg_pages_of(call), call, &account, &session)) != 0)
         return show_signed_out(call);

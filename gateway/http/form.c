@@ -77,3 +77,8 @@ int tg_form_read(struct tg_arena *arena, struct tg_text text, const struct tg_fi
     drop_empty(fields, out);
     return 0;
 }
+
+bool tg_form_is_type(struct tg_text content_type)
+{
+    return tg_text_is_nocase(tg_text_trim(tg_text_cut(&content_type, ';')), "application/x-www-form-urlencoded");
+}

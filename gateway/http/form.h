@@ -23,4 +23,7 @@ enum { TG_FORM_MALFORMED = 1 /* bad escape, too many pairs, too long */, TG_FORM
 /* Texts are decoded into the arena. *name (may be NULL) names the field at fault. */
 int tg_form_read(struct tg_arena *arena, struct tg_text text, const struct tg_field *fields, void *out, const char **name);
 
+/* Whether a content type is that of a form body, with or without parameters. */
+bool tg_form_is_type(struct tg_text content_type);
+
 #endif

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "gitea/provision.h"
 #include "http/error_page.h"
+#include "http/form.h"
 #include "store/grant.h"
 #include "store/subscription.h"
 #include "subscription/refusal_page.h"
@@ -200,7 +201,7 @@ int tg_oidc_authorize(struct tg_call *call)
 {
     bool is_posted = tg_text_is(call->method, "POST");
 
-    if (is_posted && !tg_oidc_is_form(call))
+    if (is_posted && !tg_form_is_type(call->content_type))
         return tg_oidc_error_page(call, TG_ERROR_BAD_REQUEST);
     return tg_authorize_answer(call, is_posted ? call->body : call->query, NULL);
 }

@@ -112,7 +112,7 @@ int tg_oidc_consent(struct tg_call *call)
 {
     struct consent_form form = {0};
 
-    if (!tg_oidc_is_form(call) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
+    if (!tg_form_is_type(call->content_type) || tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
         return tg_oidc_error_page(call, TG_ERROR_BAD_REQUEST);
     if (tg_csrf_check(call, tg_oidc_of(call)->options.ring, form.csrf) != 0)
         return tg_oidc_error_page(call, TG_ERROR_FORBIDDEN);

@@ -100,7 +100,7 @@ static int read_asked(struct tg_call *call, struct asked *asked)
 {
     bool is_posted = tg_text_is(call->method, "POST");
 
-    if (is_posted && !tg_oidc_is_form(call))
+    if (is_posted && !tg_form_is_type(call->content_type))
         return refuse(call, TG_ERROR_BAD_REQUEST);
     if (tg_form_read(&call->arena, is_posted ? call->body : call->query, form_fields, &asked->form, NULL) != 0)
         return refuse(call, TG_ERROR_BAD_REQUEST);

@@ -133,14 +133,6 @@ int tg_oidc_store(struct tg_call *call, struct tg_store **store)
     return tg_worker_store(call->worker, store);
 }
 
-bool tg_oidc_is_form(const struct tg_call *call)
-{
-    struct tg_text rest = call->content_type;
-    struct tg_text type = tg_text_cut(&rest, ';');
-
-    return tg_text_is_nocase(tg_text_trim(type), "application/x-www-form-urlencoded");
-}
-
 int tg_oidc_json(struct tg_call *call, int status, json_t *json)
 {
     TG_STRING text = {0};

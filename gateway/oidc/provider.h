@@ -91,9 +91,6 @@ int tg_oidc_see_other(struct tg_call *call, struct tg_text location);
 /* "?name=value" or "&name=value" behind an address; nothing when the value is absent. */
 void tg_oidc_add_parameter(struct tg_string *url, const char *name, struct tg_text value);
 
-/* Whether the content type is that of a form, with or without parameters. */
-bool tg_oidc_is_form(const struct tg_call *call);
-
 /* The endpoints, one a file. */
 int tg_oidc_discovery(struct tg_call *call);
 int tg_oidc_client_discovery(struct tg_call *call);

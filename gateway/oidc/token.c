@@ -40,7 +40,7 @@ static int read_form(struct tg_call *call, struct token_form *form)
 {
     const char *name;
 
-    if (!tg_oidc_is_form(call))
+    if (!tg_form_is_type(call->content_type))
         return refuse(call, 400, "invalid_request", "the body must be application/x-www-form-urlencoded");
     if (call->query.len > 0) /* credentials in an address end up in logs (RFC 6749 2.3.1) */
         return refuse(call, 400, "invalid_request", "parameters belong into the body");

@@ -61,7 +61,7 @@ static int read_token(struct tg_call *call, struct tg_text *token)
         return answer;
     if (tg_form_read(&call->arena, call->query, form_fields, &query, NULL) != 0 || query.access_token.base != NULL)
         return challenge(call, 400, "invalid_request", "a token does not belong into an address");
-    if (tg_text_is(call->method, "POST") && tg_oidc_is_form(call) &&
+    if (tg_text_is(call->method, "POST") && tg_form_is_type(call->content_type) &&
         tg_form_read(&call->arena, call->body, form_fields, &form, NULL) != 0)
         return challenge(call, 400, "invalid_request", "the body is malformed");
     if (form.access_token.base != NULL && token->base != NULL)

@@ -99,12 +99,31 @@ static void a_flood_of_pairs_is_malformed(void **state)
     tg_arena_done(&arena);
 }
 
+static void a_form_is_told_by_its_type(void **state)
+{
+    static const struct {
+        const char *type;
+        bool is_form;
+    } types[] = {
+        {"application/x-www-form-urlencoded", true},
+        {"Application/X-WWW-Form-URLEncoded ; charset=utf-8", true},
+        {"application/x-www-form-urlencoded2", false},
+        {"text/plain; application/x-www-form-urlencoded", false},
+        {"", false},
+    };
+
+    for (size_t i = 0; i < tg_count(types); i++)
+        assert_int_equal(tg_form_is_type(tg_text(types[i].type)), types[i].is_form);
+    assert_false(tg_form_is_type((struct tg_text){NULL, 0}));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(declared_fields_are_read_once_and_decoded),
         cmocka_unit_test(a_body_that_is_absent_has_no_fields),
         cmocka_unit_test(a_flood_of_pairs_is_malformed),
+        cmocka_unit_test(a_form_is_told_by_its_type),
     };
 
     return RUN_TESTS(tests);
