@@ -19,6 +19,17 @@ subtest 'an ordinary request is answered, and the connection kept' => sub {
     }
 };
 
+subtest 'a response of unknown length keeps the connection, whatever its status' => sub {
+    my $socket = http1($server->{h1});
+    for my $status (200, 404, 500, 404) {
+        my $answer = exchange($socket, get("/stream/$status"));
+        is($answer->{status}, $status);
+        is($answer->{body}, 'streamed', 'whole');
+        like($answer->{head}, qr/^transfer-encoding: chunked\r?$/mi, 'in chunks');
+    }
+    is(exchange($socket, get('/hello'))->{body}, 'hello', 'and another follows');
+};
+
 subtest 'heads with two meanings are refused' => sub {
     my @bad = (
         'no host'                     => "GET /show HTTP/1.1\r\n\r\n",

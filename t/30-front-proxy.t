@@ -77,6 +77,7 @@ my %serve = (
     '/o/unmodified' => sub { my $s = shift; print $s "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n"; 1 },
     '/o/until-close' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\n\r\n"; print $s 'abc'; sleep 0.1; print $s 'def'; 0 },
     '/o/chunked' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"; for (1 .. 50) { print $s "5\r\nabcde\r\n" } print $s "0\r\nX: y\r\n\r\n"; 1 },
+    '/o/missing' => sub { my $s = shift; print $s "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"; 1 },
     '/o/behind' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsmugg"; sleep 1; 0 },
     '/user/events' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"; sleep 0.5; print $s "event: ping\n\n"; sleep 20; 0 },
     '/o/big' => sub {
@@ -157,6 +158,11 @@ subtest 'answers of every shape arrive whole' => sub {
         is(get('/o/behind', $protocol), "abc\n200", 'what stands behind an answer is dropped');
         is(get('/o/head', $protocol) =~ /^GET/, 1, 'and the next request has its own answer');
     }
+};
+
+subtest 'an answer of unknown length keeps the client\'s connection, whatever its status' => sub {
+    my $text = scalar curl('-k', '--http1.1', '-w', ' %{http_code} %{num_connects}\n', map { "$url$_" } '/o/missing', '/o/chunked', '/o/missing', '/o/head');
+    is_deeply([$text =~ / (\d+ \d+)\n/g], ['404 1', '200 0', '404 0', '200 0'], 'one connection');
 };
 
 subtest 'failures of the upstream become 502 and 504 in the client\'s language' => sub {

@@ -98,6 +98,19 @@ static void path_bytes(h2o_req_t *req)
     patchd_answer(req, 200, text);
 }
 
+/* /stream/STATUS: nothing says how long it is */
+static void path_stream(h2o_req_t *req)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+    h2o_iovec_t text = {H2O_STRLIT("streamed")};
+
+    req->res.status = (int)argument(req);
+    req->res.reason = "Some";
+    req->res.content_length = SIZE_MAX;
+    h2o_start_response(req, &generator);
+    h2o_send(req, &text, 1, H2O_SEND_STATE_FINAL);
+}
+
 static void put(h2o_buffer_t **out, h2o_iovec_t text)
 {
     h2o_memcpy(h2o_buffer_reserve(out, text.len).base, text.base, text.len);
@@ -192,6 +205,7 @@ static const struct {
     {"/refuse", path_refuse},
     {"/delay/", path_delay}, /* MS */
     {"/bytes/", path_bytes}, /* N */
+    {"/stream/", path_stream}, /* STATUS */
     {"/show", path_show},
     {"/stats", path_stats},
     {"/shutdown", path_shutdown},
