@@ -141,13 +141,14 @@ static void check_rules(struct tg_conf_file *file, const struct tg_site_conf *co
     if (rules->retention_s < 30 * 86400)
         tg_conf_warn_at(file, &rules->retention_s, "less than 30 days; whoever renews after a long holiday finds nothing left");
     if (rules->grace_level == READONLY)
-        tg_conf_warn_at(file, &rules->grace_level, "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's app.ini,"
-                                                   " or use notice");
+        tg_conf_warn_at(file, &rules->grace_level,
+                        "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's app.ini, or use notice");
     if (rules->without_subscription == WITHOUT_READONLY)
-        tg_conf_warn_at(file, &rules->without_subscription, "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's"
-                                                            " app.ini, or use blocked");
+        tg_conf_warn_at(file, &rules->without_subscription,
+                        "pushing by SSH does not pass here and goes on; set DISABLE_SSH in Gitea's app.ini, or use blocked");
     if (rules->without_subscription == WITHOUT_FULL)
-        tg_conf_warn_at(file, &rules->without_subscription, "nobody ever needs a subscription; only one that has ended closes an account");
+        tg_conf_warn_at(file, &rules->without_subscription,
+                        "nobody ever needs a subscription; only one that has ended closes an account");
     check_link(file, conf, &rules->renew_url);
     check_link(file, conf, &rules->takeout_url);
     check_link(file, conf, &rules->contact_url);

@@ -26,13 +26,13 @@ enum { TG_TIME_UNREADABLE = 1 };
    A date alone means its end in UTC (24:00). TG_TIME_UNREADABLE otherwise. */
 int tg_time_parse(const char *text, int64_t now_s, int64_t *out_s);
 
-/* When clocks in that zone show what those in UTC show at local_s. What they show twice is the first of both, what they leave out is
-   taken as if they had not. Unchanged when the zone is unknown. */
+/* When clocks in that zone show what those in UTC show at local_s. What they show twice is the first of both, what they leave out
+   is taken as if they had not. Unchanged when the zone is unknown. */
 int64_t tg_time_in_zone(int64_t local_s, const char *zone);
 
 /*
- * Loads the zone database once, before threads; later calls only read it. For tests, the environment's TG_FAULT_CLOCK_OFFSET_S puts the
- * wall clock of this process ahead by so many seconds, or behind.
+ * Loads the zone database once, before threads; later calls only read it. For tests, the environment's TG_FAULT_CLOCK_OFFSET_S
+ * puts the wall clock of this process ahead by so many seconds, or behind.
  */
 void tg_time_init(void);
 

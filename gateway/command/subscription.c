@@ -73,9 +73,9 @@ static void add_boundaries(json_t *json, const struct tg_standing *standing)
 
 static json_t *standing_json(const struct tg_facts *facts, const struct tg_standing *standing)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s}", "login", facts->login, "phase", tg_phase_name(standing->phase), "level",
-                             tg_level_name(standing->level), "subscribed", facts->subscribed, "held", standing->held, "operator",
-                             facts->is_operator, "zone", facts->zone);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:s}", "login", facts->login, "phase", tg_phase_name(standing->phase),
+                             "level", tg_level_name(standing->level), "subscribed", facts->subscribed, "held", standing->held,
+                             "operator", facts->is_operator, "zone", facts->zone);
 
     if (facts->subscribed) {
         add_time(json, "until", facts->paid_until_s);
@@ -242,8 +242,8 @@ static const char *level_name(const struct tg_hold *hold)
 
 static void add_hold(json_t *list, const char *login, const struct tg_hold *hold)
 {
-    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "login", login, "kind", tg_hold_kind_name(hold->kind), "level", level_name(hold),
-                             "reason", hold->reason);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s}", "login", login, "kind", tg_hold_kind_name(hold->kind), "level",
+                             level_name(hold), "reason", hold->reason);
 
     add_time(json, "since", hold->since_s);
     json_array_append_new(list, json);
@@ -286,7 +286,8 @@ static int list(struct tg_run *run, const void *values)
     int status = is_one ? open_account(run, &account) : tg_run_open_store(run);
 
     (void)values;
-    if (status == TG_EXIT_DONE && (is_one ? list_holds(&account, &listing) : tg_account_each(&run->store, list_holds, &listing)) < 0)
+    if (status == TG_EXIT_DONE &&
+        (is_one ? list_holds(&account, &listing) : tg_account_each(&run->store, list_holds, &listing)) < 0)
         status = tg_run_failed("listing the holds");
     if (status == TG_EXIT_DONE && run->json)
         tg_run_print_json(json_incref(listing.json));

@@ -49,7 +49,8 @@ static int count_worse(struct tg_store *store, const struct tg_subscription_conf
 }
 
 /* What was in view when the clock was accepted was accepted with it. */
-static int find_many(struct tg_store *store, const struct tg_subscription_conf *rules, const struct tg_clock *clock, int64_t *many)
+static int find_many(struct tg_store *store, const struct tg_subscription_conf *rules, const struct tg_clock *clock,
+                     int64_t *many)
 {
     int64_t accepted_s = clock->accepted_s != 0 ? clock->accepted_s + TG_GUARD_AHEAD_S : 0, accounts;
     int64_t from_to_s[2] = {clock->known_s > accepted_s ? clock->known_s : accepted_s, tg_now_s() + TG_GUARD_AHEAD_S};

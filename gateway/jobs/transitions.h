@@ -1,8 +1,9 @@
 /*
  * transitions.h - what time alone does to accounts is noticed, and told
  *
- * The fronts judge by time at each request and need no telling; whoever else waits for an account's end follows the changes. Whatever
- * is left half done is found again: an account is noted as judged in the transaction that tells of it. The thread of jobs.
+ * The fronts judge by time at each request and need no telling; whoever else waits for an account's end follows the changes.
+ * Whatever is left half done is found again: an account is noted as judged in the transaction that tells of it. The thread of
+ * jobs.
  */
 #ifndef TG_JOBS_TRANSITIONS_H
 #define TG_JOBS_TRANSITIONS_H

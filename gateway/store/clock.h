@@ -1,8 +1,8 @@
 /*
  * clock.h - what is known about the clock: one row, kept by jobs, followed by every process that judges
  *
- * While the clock is in doubt, the time by which subscriptions are judged (base/judge_clock.h) stands still, in all processes, at the last
- * time that was beyond doubt. Blocking.
+ * While the clock is in doubt, the time by which subscriptions are judged (base/judge_clock.h) stands still, in all processes,
+ * at the last time that was beyond doubt. Blocking.
  */
 #ifndef TG_STORE_CLOCK_H
 #define TG_STORE_CLOCK_H
@@ -33,8 +33,8 @@ int tg_clock_read(struct tg_store *store, struct tg_clock *out);
 struct tg_clock tg_clock_here(void);
 
 /*
- * Keep what was judged from an earlier reading of the row. CHANGED: somebody else has decided since, and nothing is written. A first row,
- * one of another start of the machine, and a doubt have change rows (TG_CHANGE_CLOCK).
+ * Keep what was judged from an earlier reading of the row. CHANGED: somebody else has decided since, and nothing is written. A
+ * first row, one of another start of the machine, and a doubt have change rows (TG_CHANGE_CLOCK).
  */
 enum { TG_CLOCK_CHANGED = 2 };
 int tg_clock_keep(struct tg_store *store, const struct tg_clock *before, const struct tg_clock *now);

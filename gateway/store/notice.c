@@ -4,7 +4,8 @@
 int tg_notice_find(struct tg_store *store, const char *account, const char *matter, int64_t now_s)
 {
     TG_ROWS *rows = NULL;
-    int found = tg_try(tg_record_one(store->transient, "SELECT until_s FROM notice WHERE account = $1 AND matter = $2 AND until_s > $3",
+    int found = tg_try(tg_record_one(store->transient,
+                                     "SELECT until_s FROM notice WHERE account = $1 AND matter = $2 AND until_s > $3",
                                      TG_VALUES(TG_CSTR(account), TG_CSTR(matter), TG_INT(now_s)), &rows));
 
     return found == TG_RECORD_NONE ? TG_NOTICE_UNREAD : 0;

@@ -10,7 +10,8 @@ int tg_transition_page(struct tg_store *store, struct tg_transitions *page)
     tg_try(tg_db_query(store->truth,
                        "SELECT account, next_s, level, paid_until_s FROM subscription"
                        " WHERE next_s <= $1 AND (next_s, account) > ($2, $3) ORDER BY next_s, account LIMIT $4",
-                       TG_VALUES(TG_INT(page->until_s), TG_INT(page->from_s), TG_CSTR(page->behind), TG_INT(TG_TRANSITIONS)), &rows));
+                       TG_VALUES(TG_INT(page->until_s), TG_INT(page->from_s), TG_CSTR(page->behind), TG_INT(TG_TRANSITIONS)),
+                       &rows));
     while (page->count < TG_TRANSITIONS && tg_try(tg_rows_next(rows)) == 0) {
         struct tg_transition *due = &page->due[page->count++];
 

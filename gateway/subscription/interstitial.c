@@ -32,7 +32,8 @@ int64_t tg_interstitial_day_end(int64_t now_s, const char *zone_name)
     return tg_time_in_zone(((now_s + there.seconds) / DAY + 1) * DAY, zone_name);
 }
 
-int tg_interstitial_read(struct tg_store *store, const struct tg_facts *facts, const struct tg_standing *standing, const char *zone)
+int tg_interstitial_read(struct tg_store *store, const struct tg_facts *facts, const struct tg_standing *standing,
+                         const char *zone)
 {
     if (!has_matter(standing))
         return 0;

@@ -17,8 +17,7 @@ struct tg_refusal {
     struct tg_text sign_out_url;   /* absent: no link */
     struct tg_text continue_url;   /* where a reader goes on to whom this is only a notice; absent: it is a refusal */
     struct tg_text continue_label; /* the host it leads to */
-    struct tg_text csrf;           /* the way on is a form with this token, posted to continue_url, and `request`; absent: a link */
-    struct tg_text request;
+    struct tg_text csrf, request;  /* the way on is a form with both, posted to continue_url; absent: a link */
     struct tg_text reference;      /* visit->id */
 };
 
