@@ -48,7 +48,8 @@ sub ensure {
     for my $account (@{ $self->accounts }) {
         $self->ensure_account($gateway, $account);
         $gateway->must('subscription', 'set', $account->{login}, '--until', '+300d');
-        $gateway->command('hold', 'lift', $account->{login}, '--kind', 'admin');
+        $self->forget_flag($gitea, $account);
+        $gateway->command('hold', 'lift', $account->{login}, '--kind', $_) for qw(admin gitea);
         my $browser = Teagate::Browser->new(ca_file => $with{ca_file});
         my $page = $browser->sign_in("https://$gateway->{git_host}", $account->{login}, $account->{password});
         fail "signing in as $account->{login} ended at $page->{url} with $page->{status}" unless $page->{status} == 200;
@@ -56,6 +57,17 @@ sub ensure {
         $self->ensure_state($gateway, $account);
     }
     spew($done, "done\n");
+}
+
+# A gateway of another address has prohibited who may not sign in; to this one that would be somebody else's doing, and a hold.
+sub forget_flag {
+    my ($self, $gitea, $account) = @_;
+    my ($status, $users) = $gitea->api('GET', '/api/v1/admin/users?limit=50', $gitea->admin_token);
+    fail "Gitea does not list its users ($status)" unless $status == 200;
+    my ($user) = grep { $_->{login} eq $account->{login} && $_->{prohibit_login} } @$users or return;
+    ($status) = $gitea->api('PATCH', "/api/v1/admin/users/$account->{login}", $gitea->admin_token,
+        { source_id => $user->{source_id}, login_name => $user->{login_name}, prohibit_login => JSON::PP::false });
+    fail "Gitea does not let $account->{login} sign in again ($status)" unless $status == 200;
 }
 
 sub ensure_account {

@@ -1,4 +1,5 @@
-# What quickstart writes as root into directories of its servers' users: they must not be able to lead it elsewhere.
+# What quickstart does by itself: it writes as root into directories of its servers' users, who must not be able to lead it elsewhere; and
+# it puts an old state behind a new address.
 use strict;
 use warnings;
 use Cwd qw(getcwd);
@@ -72,6 +73,25 @@ subtest 'a state behind closed doors: what the servers need goes elsewhere, and 
     is mode_of($self->{data}), '755', 'that everybody reaches';
     is readlink "$dir/data", $self->{data}, 'and that the state names';
     rmdir $self->{data};
+};
+
+{
+    package FakeGitea; # with users whom a gateway of another address has prohibited
+    sub new { return bless { calls => [], users => [ map { { login => $_, source_id => 1, login_name => "sub-$_", prohibit_login => $_ eq 'xenia' } } qw(ada xenia) ] }, $_[0] }
+    sub admin_token { return 'token' }
+    sub api { my ($self, @call) = @_; push @{ $self->{calls} }, "@call[0, 1]"; $self->{told} = $call[3]; return (200, $self->{users}) }
+}
+
+subtest 'an old state on a new port: who was prohibited under the old address signs in under the new one' => sub {
+    my $demo = Teagate::Demo->new(file => "$dir/accounts.json");
+    my $gitea = FakeGitea->new;
+    $demo->forget_flag($gitea, { login => 'ada' });
+    is_deeply $gitea->{calls}, ['GET /api/v1/admin/users?limit=50'], 'who is allowed is left alone';
+    $demo->forget_flag($gitea, { login => 'xenia' });
+    is $gitea->{calls}[-1], 'PATCH /api/v1/admin/users/xenia', 'who is not is allowed again';
+    is_deeply $gitea->{told}, { source_id => 1, login_name => 'sub-xenia', prohibit_login => JSON::PP::false }, 'and stays whose he is';
+    $demo->forget_flag($gitea, { login => 'nobody' });
+    is scalar @{ $gitea->{calls} }, 4, 'on a first start there is nobody yet';
 };
 
 done_testing;
