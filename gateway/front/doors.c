@@ -7,7 +7,8 @@
 struct shape {
     struct tg_text segments[TG_DOOR_PATTERN_SEGMENTS];
     size_t count;
-    bool open; /* ends with "**" */
+    char first; /* byte of every path that fits; 0: any */
+    bool open;  /* ends with "**" */
 };
 
 static struct shape shapes[TG_DOOR_ROWS_MAX];
@@ -26,6 +27,8 @@ void tg_doors_init(void)
             else if (segment.len != 0)
                 shape.segments[shape.count++] = segment;
         }
+        if (shape.count != 0 && shape.segments[0].base[0] != '*')
+            shape.first = shape.segments[0].base[0];
         shapes[i] = shape;
     }
 }
@@ -89,9 +92,10 @@ static enum tg_door refine(enum tg_door door, const struct tg_path *path, const 
 enum tg_door tg_door_of(struct tg_text method, const struct tg_path *path, const char *source)
 {
     unsigned bit = tg_door_method(method);
+    char first = path->count != 0 ? path->segments[0].base[0] : '\0';
 
     for (size_t i = 0; tg_door_rows[i].pattern != NULL; ++i)
-        if ((tg_door_rows[i].methods & bit) != 0 && path_fits(&shapes[i], path))
+        if ((tg_door_rows[i].methods & bit) != 0 && (shapes[i].first == '\0' || shapes[i].first == first) && path_fits(&shapes[i], path))
             return refine(tg_door_rows[i].door, path, source);
     return TG_DOOR_OTHER;
 }

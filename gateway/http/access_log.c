@@ -37,16 +37,24 @@ static const char *protocol_name(const h2o_req_t *req)
     return req->version >= 0x200 ? "h2" : req->version >= 0x101 ? "http/1.1" : "http/1.0";
 }
 
+/* Written anew once a second. */
+static struct tg_text time_of(const struct tg_visit *visit)
+{
+    int64_t now_s = visit->req->processed_at.at.tv_sec;
+
+    if (visit->loop->own->line_time_s != now_s)
+        tg_time_iso(visit->loop->own->line_time_s = now_s, visit->loop->own->line_time);
+    return tg_text(visit->loop->own->line_time);
+}
+
 /* Never the query: it may hold codes, states, signatures and tokens. */
 void tg_visit_log(struct tg_visit *visit, uint64_t duration_us)
 {
     struct tg_string *line = &visit->loop->own->line;
     const h2o_req_t *req = visit->req;
-    char time[TG_TIME_ISO];
 
     line->len = 0;
-    tg_time_iso(req->processed_at.at.tv_sec, time);
-    tg_string_add(line, tg_text(time));
+    tg_string_add(line, time_of(visit));
     tg_log_pair(line, "id", tg_text(visit->id));
     tg_log_pair(line, "client", tg_text(visit->address));
     tg_log_pair(line, "host", cut(tg_text_of(req->input.authority), HOST_LOGGED));

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "base/clock.h"
 #include "http/server.h"
 
 enum { TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
@@ -50,6 +51,8 @@ struct tg_loop_own {
     uint32_t ids;                     /* counted up for request ids */
     char id_prefix[8];                /* of this loop in this process */
     struct tg_string line;            /* for the access log */
+    int64_t line_time_s;              /* what line_time says */
+    char line_time[TG_TIME_ISO];
     struct tg_message to_start, to_drain, to_cut, to_end;
 };
 
