@@ -6,7 +6,7 @@ use warnings;
 use Test::More;
 use Teagate::Test;
 
-my $seconds = $ENV{TG_VERDICT_SECONDS} // (sanitized() ? 20 : 45);
+my $seconds = $ENV{TG_VERDICT_SECONDS} // (sanitized() ? 30 : 45);
 my $patience = sanitized() ? 3 : 1;
 $ENV{TG_VERDICT_PATIENCE} = $patience;
 my ($status, $text) = capture({ any_status => 1 }, 't/fault/verdicts', '--seconds', $seconds, '--seed', $ENV{TG_VERDICT_SEED} // time);

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use IO::Socket::UNIX;
 use JSON::PP;
+use List::Util qw(shuffle);
 use POSIX ();
 use Teagate::RedisServer;
 use Teagate::Shell ();
@@ -32,12 +33,14 @@ sub start {
     $SIG{INT} = 'IGNORE';
     open $self->{out}, '>', $options{journal} or POSIX::_exit(1);
     $self->{out}->autoflush(1);
+    my @next;
     until ($self->{stop}) {
-        my ($name, $fault) = @{ $FAULTS[ rand @FAULTS ] };
+        @next = shuffle(@FAULTS) unless @next; # each comes before any comes again
+        my ($name, $fault) = @{ shift @next };
         next if $name =~ /^redis/ && !$self->{redis};
         printf { $self->{out} } "%.3f %s\n", clock_gettime(CLOCK_MONOTONIC), $name;
         eval { $fault->($self); 1 } or printf { $self->{out} } "%.3f failed: %s", clock_gettime(CLOCK_MONOTONIC), $@;
-        $self->rest(0.5 + rand 3);
+        $self->rest(0.5 + rand 2);
     }
     $self->{own_redis}->stop_server if $self->{own_redis};
     POSIX::_exit(0);
