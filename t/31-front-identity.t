@@ -132,7 +132,8 @@ subtest 'a token that names its user is judged by that; Gitea checks whether it 
     is(status('/v2/o/r/manifests/x', 'Authorization: Bearer ' . $jwt->(12)), 402, 'closed');
     is(status('/v2/o/r/manifests/x', 'Authorization: Bearer ' . $jwt->(11)), 200, 'open');
     is(status('/v2/o/r/manifests/x', 'Authorization: Bearer ' . $jwt->(-1)), 200, 'nobody');
-    is(status('/v2/o/r/manifests/x', 'HEAD', 'Authorization: Bearer ' . $jwt->(12)), 200, 'an answer without a body could not say why');
+    is(status('/v2/o/r/manifests/x', 'HEAD', 'Authorization: Bearer ' . $jwt->(12)), 404, 'an answer without a body could not say why: the client goes on');
+    is(status('/v2/o/r/manifests/x', 'HEAD', 'Authorization: Bearer ' . $jwt->(11)), 200, 'who is not refused is told by Gitea');
 };
 
 subtest 'who only names an account learns nothing about it' => sub {

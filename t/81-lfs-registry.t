@@ -54,7 +54,7 @@ subtest 'a container image' => sub {
     is($status, 0, 'an active account pushes an image') or diag $text;
     ($status, $text) = $copy->($expired);
     isnt($status, 0, 'an expired one is refused');
-    like($text, qr{ended on.*/renew}s, 'with words and the link') or diag $text;
+    like($text, qr{closed for now.*/renew}s, 'with words and the link, which do not tell when to who only has a token') or diag $text;
 };
 
 done_testing;

@@ -210,10 +210,27 @@ static enum tg_step_answer refuse_unmanaged(struct tg_visit *visit)
     return tg_refuse_sentence(visit, 403, "This credential belongs to a user without an account of this service.", "unmanaged");
 }
 
+/* Of an image there is nothing for who is refused: Gitea would say 401 to whom we have prohibited there, at which clients stop without a
+   word; at 404 they go on to what can be answered with words. */
+static bool hides_image(const struct tg_visit *visit)
+{
+    struct tg_standing standing;
+
+    if (visit->identity.facts == NULL || visit->identity.facts->is_operator || visit->door != TG_DOOR_REGISTRY_TOKEN ||
+        !tg_text_is(tg_text_of(visit->req->method), "HEAD"))
+        return false;
+    find_standing(visit, &standing);
+    return tg_rule(TG_DOOR_REGISTRY_READ, false, standing.level) == TG_RULING_REFUSE;
+}
+
 enum tg_step_answer tg_step_policy(struct tg_visit *visit)
 {
     if (tg_front_host_of(visit) == NULL)
         return TG_STEP_NEXT;
+    if (hides_image(visit)) {
+        decide(visit, CLOSED);
+        return tg_refuse(visit, TG_ERROR_NOT_FOUND, "image");
+    }
     decide(visit, ALLOW);
     if (tg_rule(visit->door, false, TG_LEVEL_GONE) == TG_RULING_PASS)
         return TG_STEP_NEXT; /* open to everybody, whoever it is */
