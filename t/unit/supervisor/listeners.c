@@ -12,16 +12,21 @@
 #include <unistd.h>
 #include "supervisor/listeners.h"
 
+/* Below the ports that connections get by themselves, free on all addresses, and by chance: other tests look for theirs at the same time. */
 static uint16_t free_port(void)
 {
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(name);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    for (;;) {
+        struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        uint16_t port = (uint16_t)(10000 + random() % 20000);
 
-    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
-    close(fd);
-    return ntohs(name.sin_port);
+        assert_true(fd >= 0);
+        name.sin_port = htons(port);
+        bool is_free = bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
 }
 
 static void add(struct tg_plan *plan, const char *format, int port)
@@ -132,6 +137,7 @@ int main(void)
         cmocka_unit_test(a_stale_unix_socket_is_replaced_a_live_one_is_not),
     };
 
+    srandom((unsigned)getpid());
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
