@@ -92,6 +92,10 @@ subtest 'users without an account pass only by name' => sub {
     is(status('/api/v1/user', token('root')), 403, 'not in the list');
     is(status('/api/v1/user', token('bot')), 200, 'in the list, whose case does not count');
     is(status('/o/r.git/info/refs?service=git-receive-pack', token('bot2')), 200, 'by another token, too');
+    my $jwt = sub { 'Authorization: Bearer ' . join '.', map { encode_base64url($_) } '{"alg":"HS256"}', "{\"UserID\":$_[0]}", 'signature' };
+    is(status('/v2/o/r/manifests/x', $jwt->(99)), 200, 'by what Gitea made for it, which has its id only');
+    is(status('/v2/o/r/manifests/x', $jwt->(98)), 403, 'not for others');
+    is(status('/api/v1/admin/users', $jwt->(99)), 403, 'and not for the administration');
 };
 
 subtest 'a job of Actions is judged by the owner of what it touches' => sub {
@@ -244,7 +248,11 @@ subtest 'a thousand made-up tokens are not a thousand questions' => sub {
     cmp_ok($asked, '>=', 15, 'some are asked');
     cmp_ok($asked, '<=', 20 + 5 * $took + 1, "$asked in $took s, not more than the rate of an address");
     is($status{200} + $status{503}, 1000, 'all are answered');
-    my ($code, $head, $body) = ask_for('/o/r.git/info/refs?service=git-upload-pack', token('random-last'));
+    my ($code, $head);
+    for my $i (1 .. 5) { # there is room for one every now and then
+        ($code, $head) = ask_for('/o/r.git/info/refs?service=git-upload-pack', token("last$i"));
+        last if $code == 503;
+    }
     is($code, 503, 'beyond it: later');
     like($head, qr/^retry-after: [1-9]\d*\r?$/mi, 'with a time');
     like($head, qr{^content-type: text/plain}mi, 'in the words of the door');

@@ -130,12 +130,12 @@ static enum tg_step_answer by_credential(struct tg_visit *visit, struct tg_text 
     if (resolved == TG_RESOLVED_USER && entry->user == TG_GITEA_ACTIONS)
         return by_owner(visit);
     visit->identity.is_listed = entry->is_listed;
+    visit->identity.is_unproved = presented.gitea_user != 0; /* by a text that nobody has verified yet */
     visit->identity.kind = resolved == TG_RESOLVED_PROHIBITED ? TG_IDENTITY_PROHIBITED : TG_IDENTITY_UNMANAGED;
     if (entry->account[0] == '\0')
         return TG_STEP_NEXT;
     memcpy(account, entry->account, sizeof(account));
     answer = by_account(visit, account);
-    visit->identity.is_unproved = presented.gitea_user != 0; /* by a text that nobody has verified yet */
     if (resolved == TG_RESOLVED_PROHIBITED && visit->identity.kind == TG_IDENTITY_ACCOUNT)
         visit->identity.kind = TG_IDENTITY_PROHIBITED;
     return answer;

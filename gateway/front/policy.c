@@ -200,7 +200,7 @@ static enum tg_step_answer refuse_unmanaged(struct tg_visit *visit)
 {
     enum { REFUSE };
 
-    if (visit->identity.is_listed)
+    if (visit->identity.is_listed && !(is_for_operators(visit) && visit->identity.is_unproved))
         return TG_STEP_NEXT;
     if (is_for_operators(visit))
         return refuse_stranger(visit);

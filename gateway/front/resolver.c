@@ -121,6 +121,46 @@ static bool is_listed(const struct tg_gitea_conf *conf, const char *login)
     return false;
 }
 
+static size_t find_listed(const struct tg_front *front, size_t instance, int64_t user)
+{
+    size_t at = 0;
+
+    while (at < TG_FRONT_LISTED && (front->listed[at].instance != instance || front->listed[at].user != user))
+        ++at;
+    return at;
+}
+
+static void note_listed(struct tg_flight *flight)
+{
+    struct tg_front *front = flight->part->front;
+    const struct tg_credential_entry *entry = &flight->credential;
+    size_t at;
+
+    if (entry->answer != TG_RESOLVED_USER || entry->user <= 0)
+        return;
+    pthread_mutex_lock(&front->asking_lock);
+    at = find_listed(front, flight->instance, entry->user);
+    if (at < TG_FRONT_LISTED && !entry->is_listed) {
+        front->listed[at].user = 0;
+    } else if (at == TG_FRONT_LISTED && entry->is_listed) {
+        at = front->listed_count++ % TG_FRONT_LISTED;
+        front->listed[at].instance = flight->instance;
+        front->listed[at].user = entry->user;
+    }
+    pthread_mutex_unlock(&front->asking_lock);
+}
+
+static bool was_listed(const struct tg_flight *flight, int64_t user)
+{
+    struct tg_front *front = flight->part->front;
+    bool found;
+
+    pthread_mutex_lock(&front->asking_lock);
+    found = user > 0 && find_listed(front, flight->instance, user) < TG_FRONT_LISTED;
+    pthread_mutex_unlock(&front->asking_lock);
+    return found;
+}
+
 /* The second leg: with the caller's own credential. */
 static int ask_gitea(struct tg_flight *flight, struct tg_worker *worker)
 {
@@ -132,6 +172,7 @@ static int ask_gitea(struct tg_flight *flight, struct tg_worker *worker)
     tg_try(tg_gitea_resolve(worker, flight->conf, tg_text_n(flight->secret, flight->secret_len), &entry->answer, &user));
     entry->user = user.id;
     entry->is_listed = is_listed(flight->conf, user.login);
+    note_listed(flight);
     return entry->answer == TG_RESOLVED_UNAVAILABLE ? TG_FAILED : 0;
 }
 
@@ -185,10 +226,11 @@ static int resolve_credential(struct tg_flight *flight, struct tg_worker *worker
 
     if (flight->owner[0] != '\0')
         return find_owner(flight, worker);
-
     if (flight->named_user != 0) {
         flight->credential = (struct tg_credential_entry){.answer = TG_RESOLVED_USER, .user = flight->named_user};
-        return find_account(flight, worker);
+        tg_try(find_account(flight, worker));
+        flight->credential.is_listed = flight->credential.account[0] == '\0' && was_listed(flight, flight->named_user);
+        return 0;
     }
     tg_digest(tg_text_n(flight->secret, flight->secret_len), digest);
     if (tg_try(tg_cache_credential(worker, flight->conf->host, digest, &known)) == 0 && !needs_name(flight, &known)) {

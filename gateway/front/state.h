@@ -12,7 +12,7 @@
 #include "front/upstream.h"
 #include "http/metrics.h"
 
-enum { TG_FRONT_LOOPS = 64 };
+enum { TG_FRONT_LOOPS = 64, TG_FRONT_LISTED = 64 };
 
 struct tg_watch {
     pthread_t thread;
@@ -32,8 +32,13 @@ struct tg_front {
     struct tg_front_loop *loops[TG_FRONT_LOOPS];
     _Atomic size_t loop_count;
     struct tg_ask_rate *ask_rate;
-    pthread_mutex_t asking_lock;   /* of all loops: what Gitea is being asked */
+    pthread_mutex_t asking_lock;   /* of all loops: what Gitea is being asked, and what it told of names */
     struct tg_flight *asking;
+    struct {
+        size_t instance;
+        int64_t user;              /* 0: no more */
+    } listed[TG_FRONT_LISTED];     /* who was let through by name last: tokens that Gitea makes for them have ids only */
+    size_t listed_count;
     struct tg_watch watch;
 };
 
