@@ -37,5 +37,7 @@ const struct tg_key tg_limits_keys[] = {
      .help = "how long requests may go on after a reload or at a stop"},
     {"max-connections", TG_NUMBER, offsetof(struct tg_limits_conf, max_connections), .initial = "10000", .min = 10, .max = 1000000,
      .help = "connections at a time; more are closed at once"},
+    {"max-connections-per-address", TG_NUMBER, offsetof(struct tg_limits_conf, max_connections_per_address), .initial = "1000", .min = 0,
+     .max = 1000000, .help = "connections at a time of one IPv4 address or IPv6 /64; 0 is no limit, for one behind a load balancer"},
     {NULL},
 };

@@ -27,6 +27,7 @@ struct tg_limits_conf {
     int64_t write_stall_s;                /* a client that takes nothing of what is sent to it; 120 */
     int64_t drain_s;                      /* how long an old generation may finish; 300 */
     int64_t max_connections;              /* per process; more are closed at accept; 10000 */
+    int64_t max_connections_per_address;  /* of a /32 or /64, on https and http; 0: no limit; 1000 */
 };
 
 struct tg_http_conf {

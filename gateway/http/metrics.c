@@ -13,6 +13,17 @@ static const struct {
 static const char *const hosts[TG_METRIC_HOSTS] = {"gitea", "auth", "backchannel", "admin", NULL, NULL, NULL, "none"};
 static const char *const classes[] = {"aborted", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
+const char *tg_attack_name(enum tg_attack attack)
+{
+    static const char *const names[TG_ATTACK_KINDS] = {
+        [TG_ATTACK_CONNECTIONS] = "connections", [TG_ATTACK_RESETS] = "resets",       [TG_ATTACK_HEADERS] = "header-block",
+        [TG_ATTACK_FRAMES] = "frames",           [TG_ATTACK_PROTOCOL] = "protocol",   [TG_ATTACK_HANDSHAKE] = "slow-handshake",
+        [TG_ATTACK_SLOW_HEAD] = "slow-head",     [TG_ATTACK_SLOW_BODY] = "slow-body",
+    };
+
+    return names[attack];
+}
+
 size_t tg_metric_bucket(uint64_t us)
 {
     size_t bucket = 0;
@@ -108,6 +119,14 @@ static void write_judged(struct tg_string *out, struct tg_metrics *const *loops,
     }
 }
 
+static void write_attacks(struct tg_string *out, struct tg_metrics *const *loops, size_t count)
+{
+    family(out, "teagate_attacks_total", "counter", "Connections that were ended, or not taken, as an attack.");
+    for (int attack = 0; attack < TG_ATTACK_KINDS; attack++)
+        tg_string_addf(out, "teagate_attacks_total{kind=\"%s\"} %llu\n", tg_attack_name((enum tg_attack)attack),
+                       (unsigned long long)sum(loops, count, OFFSET(attacks[attack])));
+}
+
 void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, size_t count, const struct tg_metric_names *names)
 {
     const struct {
@@ -116,7 +135,7 @@ void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, si
     } plain[] = {
         {"teagate_connections_total", "counter", "Connections that were accepted.", OFFSET(connections)},
         {"teagate_connections_open", "gauge", "Connections of clients.", OFFSET(connections_open)},
-        {"teagate_connections_refused_total", "counter", "Connections closed at once: limits, max-connections.",
+        {"teagate_connections_refused_total", "counter", "Connections closed at once: max-connections, max-connections-per-address.",
          OFFSET(refused_connections)},
         {"teagate_handshakes_total", "counter", "TLS handshakes that were completed.", OFFSET(handshakes)},
         {"teagate_handshakes_failed_total", "counter", "TLS handshakes that failed, timed out or named an unknown host.",
@@ -134,6 +153,7 @@ void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, si
     write_requests(out, loops, count);
     write_latency(out, loops, count);
     write_judged(out, loops, count, names);
+    write_attacks(out, loops, count);
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         tg_metric_line(out, plain[i].name, plain[i].type, plain[i].help, sum(loops, count, plain[i].offset));
 }

@@ -12,6 +12,20 @@
 
 enum { TG_METRIC_DOORS = 32, TG_METRIC_VERDICTS = 16, TG_METRIC_HOSTS = 8, TG_METRIC_BUCKETS = 12 };
 
+/* Why a connection was ended, or not taken. */
+enum tg_attack {
+    TG_ATTACK_CONNECTIONS, /* too many at a time, of one address */
+    TG_ATTACK_RESETS,      /* HTTP/2: aborted streams */
+    TG_ATTACK_HEADERS,     /* HTTP/2: a header block beyond all measure */
+    TG_ATTACK_FRAMES,      /* HTTP/2: frames without effect */
+    TG_ATTACK_PROTOCOL,    /* HTTP/2: bytes that are none, or against its rules */
+    TG_ATTACK_HANDSHAKE,   /* no TLS handshake in time */
+    TG_ATTACK_SLOW_HEAD,   /* no request head in time */
+    TG_ATTACK_SLOW_BODY,   /* a request body that stops */
+    TG_ATTACK_KINDS
+};
+const char *tg_attack_name(enum tg_attack attack);
+
 struct tg_metrics {
     _Atomic uint64_t requests[TG_METRIC_HOSTS][6];                     /* host kind (the last: none) x status class (0: aborted) */
     _Atomic uint64_t judged[TG_METRIC_DOORS][TG_METRIC_VERDICTS];      /* door x verdict */
@@ -20,6 +34,7 @@ struct tg_metrics {
     _Atomic uint64_t connections, connections_open, handshakes, handshakes_failed, refused_connections;
     _Atomic uint64_t upstream_connects, upstream_reuses, upstream_retries, upstream_failures, upstream_timeouts, upstream_open;
     _Atomic uint64_t bytes_in, bytes_out;
+    _Atomic uint64_t attacks[TG_ATTACK_KINDS];
 };
 
 static inline void tg_metric_add(_Atomic uint64_t *counter, uint64_t n)

@@ -36,6 +36,7 @@ static void configure_h2o(struct tg_server *server)
     h2o->http1.upgrade_to_http2 = 0;
     h2o->http2.idle_timeout = (uint64_t)limits->keepalive_s * 1000;
     h2o->http2.conn_body_window = H2_CONNECTION_WINDOW;
+    h2o->http2.on_error = tg_guard_on_http2_error;
 
     h2o_hostconf_t *host = h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("none")), 65535);
     host->authority.hostport.len = 0; /* the authority of requests that name none */
@@ -146,6 +147,7 @@ int tg_server_new(const struct tg_server_options *options, struct tg_server **ou
 
     server->options = *options;
     server->loops = tg_alloc(wanted * sizeof(*server->loops));
+    server->guard = tg_guard_new();
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_cond_init(&server->watch_wake, NULL);
     configure_h2o(server);
@@ -295,6 +297,7 @@ void tg_server_free(struct tg_server *server)
         free_loop(&server->loops[i]);
     for (size_t i = 0; i < server->options.listener_count; i++)
         close(server->options.listeners[i].fd);
+    tg_guard_free(server->guard);
     h2o_config_dispose(&server->h2o);
     pthread_cond_destroy(&server->watch_wake);
     pthread_mutex_destroy(&server->watch_lock);

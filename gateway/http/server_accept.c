@@ -17,6 +17,10 @@ static void on_connection_closed(void *data)
     struct tg_server_loop *loop = connection->loop;
 
     tg_connection_end_handshake(connection);
+    if (connection->is_counted)
+        tg_guard_leave(loop->server->guard, &connection->peer);
+    if (tg_connection_was_slow(connection))
+        tg_guard_report(loop, &connection->peer, TG_ATTACK_SLOW_HEAD);
     h2o_linklist_unlink(&connection->all);
     tg_metric_add(&loop->metrics->connections_open, (uint64_t)-1);
     free(connection);
@@ -24,22 +28,18 @@ static void on_connection_closed(void *data)
     atomic_fetch_sub_explicit(&loop->server->connections, 1, memory_order_release); /* whoever sees none may end the loop */
 }
 
-static void write_address(h2o_socket_t *sock, char out[48])
+void tg_address_text(const struct sockaddr_storage *address, char out[TG_ADDRESS_TEXT])
 {
-    struct sockaddr_storage storage;
-    socklen_t len = h2o_socket_getpeername(sock, (struct sockaddr *)&storage);
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&storage;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)&storage;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
 
     strcpy(out, "unix");
-    if (len == 0 || storage.ss_family == AF_UNIX)
-        return;
-    if (storage.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-        inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out, 48);
-    else if (storage.ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &six->sin6_addr, out, 48);
-    else
-        inet_ntop(AF_INET, &four->sin_addr, out, 48);
+    if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+        inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out, TG_ADDRESS_TEXT);
+    else if (address->ss_family == AF_INET6)
+        inet_ntop(AF_INET6, &six->sin6_addr, out, TG_ADDRESS_TEXT);
+    else if (address->ss_family == AF_INET)
+        inet_ntop(AF_INET, &four->sin_addr, out, TG_ADDRESS_TEXT);
 }
 
 void tg_connection_speak(struct tg_connection *connection, enum tg_protocol protocol)
@@ -54,42 +54,47 @@ void tg_connection_speak(struct tg_connection *connection, enum tg_protocol prot
         h2o_http1_accept(&accept, connection->sock, connection->connected_at);
 }
 
-static void start_connection(struct tg_server_loop *loop, enum tg_listener_kind kind, int fd)
+/* An accepted socket, maybe on its way to another loop. */
+struct arrival {
+    struct tg_message message;
+    struct tg_server_loop *loop;
+    enum tg_listener_kind kind;
+    int fd;
+    bool is_counted;
+    struct sockaddr_storage peer;
+};
+
+static void start_connection(const struct arrival *arrival)
 {
-    h2o_socket_t *sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+    struct tg_server_loop *loop = arrival->loop;
+    h2o_socket_t *sock = h2o_evloop_socket_create(loop->context.loop, arrival->fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
     struct tg_connection *connection = tg_alloc(sizeof(*connection));
 
     connection->loop = loop;
     connection->sock = sock;
-    connection->kind = kind;
+    connection->kind = arrival->kind;
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
-    write_address(sock, connection->address);
+    connection->peer = arrival->peer;
+    connection->is_counted = arrival->is_counted;
+    tg_address_text(&connection->peer, connection->address);
     h2o_linklist_insert(&loop->own->connections, &connection->all);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = connection;
     tg_metric_add(&loop->metrics->connections, 1);
     tg_metric_add(&loop->metrics->connections_open, 1);
 
-    if (kind == TG_LISTEN_HTTPS)
+    if (connection->kind == TG_LISTEN_HTTPS)
         tg_connection_start_tls(connection);
     else
         tg_connection_speak(connection, TG_PROTOCOL_HTTP1);
 }
 
-/* A connection on its way to another loop. */
-struct handover {
-    struct tg_message message;
-    struct tg_server_loop *loop;
-    enum tg_listener_kind kind;
-    int fd;
-};
-
 static void on_handover(struct tg_message *message)
 {
-    struct handover *handover = H2O_STRUCT_FROM_MEMBER(struct handover, message, message);
+    struct arrival *arrival = H2O_STRUCT_FROM_MEMBER(struct arrival, message, message);
 
-    start_connection(handover->loop, handover->kind, handover->fd);
-    free(handover);
+    start_connection(arrival);
+    free(arrival);
 }
 
 static size_t load_of(const struct tg_server_loop *loop)
@@ -110,25 +115,55 @@ static struct tg_server_loop *least_loaded(struct tg_server_loop *self)
     return best;
 }
 
-static void place_connection(struct tg_ear *ear, int fd)
+/* Only those that strangers reach: the backchannel has one client, and it is Gitea. */
+static bool is_counted(enum tg_listener_kind kind)
+{
+    return kind == TG_LISTEN_HTTPS || kind == TG_LISTEN_HTTP;
+}
+
+/* Whether there is room for one more; if not, its end is at hand. */
+static bool admit(struct tg_ear *ear, struct arrival *arrival)
 {
     struct tg_server *server = ear->loop->server;
+    const struct tg_limits_conf *limits = &server->options.conf->limits;
+    bool is_full = tg_server_connections(server) >= (size_t)limits->max_connections;
 
-    if (tg_server_connections(server) >= (size_t)server->options.conf->limits.max_connections) {
-        tg_metric_add(&ear->loop->metrics->refused_connections, 1);
+    arrival->is_counted = !is_full && is_counted(arrival->kind);
+    if (!is_full && (!arrival->is_counted || tg_guard_enter(server->guard, &arrival->peer, limits->max_connections_per_address)))
+        return true;
+    tg_metric_add(&ear->loop->metrics->refused_connections, 1);
+    if (!is_full)
+        tg_guard_report(ear->loop, &arrival->peer, TG_ATTACK_CONNECTIONS);
+    return false;
+}
+
+static void place_connection(struct tg_ear *ear, int fd, const struct sockaddr_storage *peer)
+{
+    struct arrival arrival = {.message = {.run = on_handover}, .kind = ear->kind, .fd = fd, .peer = *peer};
+
+    if (!admit(ear, &arrival)) {
         close(fd);
         return;
     }
-    struct tg_server_loop *loop = least_loaded(ear->loop);
-    atomic_fetch_add_explicit(&server->connections, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&loop->own->load, 1, memory_order_relaxed);
-    if (loop == ear->loop) {
-        start_connection(loop, ear->kind, fd);
+    arrival.loop = least_loaded(ear->loop);
+    atomic_fetch_add_explicit(&ear->loop->server->connections, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&arrival.loop->own->load, 1, memory_order_relaxed);
+    if (arrival.loop == ear->loop) {
+        start_connection(&arrival);
         return;
     }
-    struct handover *handover = tg_alloc(sizeof(*handover));
-    *handover = (struct handover){{.run = on_handover}, loop, ear->kind, fd};
-    tg_loop_send(loop->loop, &handover->message);
+    struct arrival *handover = tg_alloc(sizeof(*handover));
+    *handover = arrival;
+    tg_loop_send(arrival.loop->loop, &handover->message);
+}
+
+/* A client's socket, or negative with errno. */
+static int take_socket(int listening, struct sockaddr_storage *peer)
+{
+    socklen_t len = sizeof(*peer);
+
+    memset(peer, 0, sizeof(*peer));
+    return accept4(listening, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static void on_accept(h2o_socket_t *listener, const char *err)
@@ -137,10 +172,11 @@ static void on_accept(h2o_socket_t *listener, const char *err)
     int listening = h2o_socket_get_fd(listener);
 
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer;
+        int fd = take_socket(listening, &peer);
 
         if (fd >= 0) {
-            place_connection(ear, fd);
+            place_connection(ear, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             h2o_socket_read_stop(listener); /* it would be readable for ever */
             ear->loop->own->ears_pause = true;
@@ -182,13 +218,14 @@ void tg_server_listen(struct tg_server_loop *loop)
 static void close_ear(struct tg_ear *ear)
 {
     int fd = fcntl(h2o_socket_get_fd(ear->sock), F_DUPFD_CLOEXEC, 3), client;
+    struct sockaddr_storage peer;
 
     h2o_socket_close(ear->sock);
     ear->sock = NULL;
     if (fd < 0)
         return;
-    while ((client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-        place_connection(ear, client);
+    while ((client = take_socket(fd, &peer)) >= 0)
+        place_connection(ear, client, &peer);
     close(fd);
 }
 

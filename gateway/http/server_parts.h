@@ -7,8 +7,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "base/clock.h"
+#include <sys/socket.h>
 #include "http/server.h"
 
+enum { TG_ADDRESS_TEXT = 48 };
 enum { TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
 
 enum tg_protocol { TG_PROTOCOL_HANDSHAKE, TG_PROTOCOL_HTTP1, TG_PROTOCOL_HTTP2 };
@@ -25,7 +27,9 @@ struct tg_connection {
     size_t visits;                    /* under way */
     uint64_t idle_since_ms;           /* when the last one ended */
     uint64_t head_since_ms;           /* HTTP/2: since when a frame has been incomplete; 0: none is */
-    char address[48];
+    struct sockaddr_storage peer;
+    bool is_counted;                  /* by its address */
+    char address[TG_ADDRESS_TEXT];
     char alert[7];                    /* a TLS record on its way out */
 };
 
@@ -65,6 +69,7 @@ struct tg_server {
     _Atomic bool is_draining;
     _Atomic size_t loops_draining;
     _Atomic size_t connections;       /* of all loops */
+    struct tg_guard *guard;
     pthread_t watch;                  /* of the certificates */
     bool watch_runs, watch_stops;
     pthread_mutex_t watch_lock;
@@ -81,11 +86,22 @@ static inline struct tg_connection *tg_connection_of(h2o_req_t *req)
     return req->conn->callbacks->get_socket(req->conn)->on_close.data;
 }
 
+/* server_guard.c; any thread */
+struct tg_guard *tg_guard_new(void);
+void tg_guard_free(struct tg_guard *guard);
+bool tg_guard_enter(struct tg_guard *guard, const struct sockaddr_storage *address, int64_t limit); /* false: it has too many connections */
+void tg_guard_leave(struct tg_guard *guard, const struct sockaddr_storage *address);
+/* On the loop: counts, and writes one line for each address and minute. */
+void tg_guard_report(struct tg_server_loop *loop, const struct sockaddr_storage *address, enum tg_attack attack);
+void tg_guard_on_http2_error(h2o_conn_t *conn, int errnum, const char *why);
+void tg_address_text(const struct sockaddr_storage *address, char out[TG_ADDRESS_TEXT]); /* server_accept.c */
+
 /* server_tls.c; on the loop */
 void tg_connection_start_tls(struct tg_connection *connection);
 void tg_connection_end_handshake(struct tg_connection *connection); /* its clock */
 
 /* server_watch.c; on the loop */
+bool tg_connection_was_slow(const struct tg_connection *connection); /* at its end: did its head not come in time? */
 void tg_server_arm_tick(struct tg_server_loop *loop);
 void tg_server_cut(struct tg_server_loop *loop);                  /* ends every connection */
 void tg_server_start_drain(struct tg_server_loop *loop);

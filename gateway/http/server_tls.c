@@ -37,6 +37,7 @@ static void on_timeout(h2o_timeout_entry_t *entry)
     struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, handshake, entry);
 
     tg_metric_add(&connection->loop->metrics->handshakes_failed, 1);
+    tg_guard_report(connection->loop, &connection->peer, TG_ATTACK_HANDSHAKE);
     h2o_socket_close(connection->sock);
 }
 

@@ -5,7 +5,12 @@
 
 /* What a loop does ten times a second: clients that left, half a head over HTTP/2, draining. */
 
-enum { TICKS_A_WATCH = 5, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
+enum { TICKS_A_WATCH = 5, WATCH_MS = 500, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
+
+static uint64_t head_timeout_ms(const struct tg_connection *connection)
+{
+    return (uint64_t)connection->loop->server->options.conf->limits.head_timeout_s * 1000;
+}
 
 static uint64_t now_ms(struct tg_server_loop *loop)
 {
@@ -98,16 +103,30 @@ static void watch_clients(struct tg_server_loop *loop)
         end_request(H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, gone.next));
 }
 
-/* A frame that dribbles in re-arms libh2o's idle timeout with every byte. */
+/* Since when a head has been incomplete. */
+static uint64_t slow_ms(const struct tg_connection *connection, uint64_t now)
+{
+    return connection->head_since_ms == 0 ? 0 : now - connection->head_since_ms;
+}
+
+static void note_head(struct tg_connection *connection, uint64_t now)
+{
+    if (connection->protocol == TG_PROTOCOL_HANDSHAKE || connection->visits > 0 || connection->sock->input->size == 0)
+        connection->head_since_ms = 0;
+    else if (connection->head_since_ms == 0)
+        connection->head_since_ms = now;
+}
+
+/* A frame that dribbles in re-arms libh2o's idle timeout with every byte. Of HTTP/1 it measures heads itself. */
 static bool is_slow_head(struct tg_connection *connection, uint64_t now)
 {
-    if (connection->protocol != TG_PROTOCOL_HTTP2 || connection->visits > 0 || connection->sock->input->size == 0) {
-        connection->head_since_ms = 0;
-        return false;
-    }
-    if (connection->head_since_ms == 0)
-        connection->head_since_ms = now;
-    return now - connection->head_since_ms > (uint64_t)connection->loop->server->options.conf->limits.head_timeout_s * 1000;
+    note_head(connection, now);
+    return connection->protocol == TG_PROTOCOL_HTTP2 && slow_ms(connection, now) > head_timeout_ms(connection);
+}
+
+bool tg_connection_was_slow(const struct tg_connection *connection)
+{
+    return slow_ms(connection, now_ms(connection->loop)) + 2 * WATCH_MS > head_timeout_ms(connection);
 }
 
 static bool is_readable(h2o_socket_t *sock)

@@ -66,6 +66,8 @@ static void on_visit_over(void *data)
     visit->connection->idle_since_ms = h2o_now(visit->loop->context.loop);
     if (visit->req->timestamps.response_end_at.tv_sec == 0 && visit->req->upgrade.base == NULL)
         visit->is_gone = true;
+    if (visit->req->res.status == 408 && visit->req->body != NULL && visit->req->body->failed)
+        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_SLOW_BODY);
     count_visit(visit, duration_us);
     if (visit->loop->access_log != NULL)
         tg_visit_log(visit, duration_us);

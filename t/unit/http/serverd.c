@@ -201,7 +201,7 @@ static const struct tg_metric_names metric_names = {door_name, verdicts};
 
 static struct tg_http_conf conf = {
     .limits = {.threads = 2, .head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .drain_s = 10,
-               .max_connections = 1000},
+               .max_connections = 1000, .max_connections_per_address = 0},
 };
 static struct tg_listener listeners[LISTENERS];
 static const char *names[NAMES + 1];
@@ -232,6 +232,7 @@ static bool read_option(const char *option, const char *value)
         {"--threads", &conf.limits.threads},           {"--head-timeout", &conf.limits.head_timeout_s},
         {"--keepalive", &conf.limits.keepalive_s},     {"--handshake", &conf.limits.handshake_s},
         {"--body-idle", &conf.limits.body_idle_s},     {"--max", &conf.limits.max_connections},
+        {"--per-address", &conf.limits.max_connections_per_address},
         {"--drain", &conf.limits.drain_s},             {"--write-stall", &conf.limits.write_stall_s},
         {"--directory", NULL, &tls_options.directory}, {"--ca", NULL, &tls_options.ca_directory},
         {"--log", NULL, &log_path},                    {"--tickets", NULL, &ticket_path},
