@@ -93,14 +93,27 @@ sub run_all {
                 '-Iscripts/lib', '-It/lib', $file ];
         },
     });
+    my $result = run_tests($harness, @tests);
+    # a machine that is busy with something else can make a file miss a deadline: what failed is tried once more, and said
+    my %failed = map { $_ => 1 } map { $result->$_ } qw(failed parse_errors exit wait);
+    if (my @again = grep { $failed{ $_->[1] } } @tests) {
+        $harness->summary($result);
+        print 'test: tried once more: ', join(', ', map { $_->[1] } @again), "\n";
+        $result = run_tests($harness, @again);
+    }
+    my $clean = 1;
+    end_system($_, $systems{$_}) or $clean = 0 for sort keys %systems;
+    $harness->summary($result);
+    return $clean && $result->all_passed;
+}
+
+sub run_tests {
+    my ($harness, @tests) = @_;
     my $aggregate = TAP::Parser::Aggregator->new;
     $aggregate->start;
     $harness->aggregate_tests($aggregate, @tests);
     $aggregate->stop;
-    my $clean = 1;
-    end_system($_, $systems{$_}) or $clean = 0 for sort keys %systems;
-    $harness->summary($aggregate);
-    return $clean && $aggregate->all_passed;
+    return $aggregate;
 }
 
 1;
