@@ -165,5 +165,14 @@ subtest 'a client that goes on sending after a refusal is cut' => sub {
     ok($sent < 60_000_000, "fast: after the bytes to linger ($sent)");
 };
 
+subtest 'the size of a chunk has one meaning' => sub {
+    my $own = Patchd->start;
+    my $post = sub { exchange($own->{h1}, "POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n$_[0]")->{status} };
+    is($post->("$_\r\nabcde\r\n0\r\n\r\n"), 200, "'$_'") for '5', '05', '5;x=y', '5 ; x="y z"', "5\t";
+    is($post->("$_\r\nabcde\r\n0\r\n\r\n"), 400, unpack 'H*', $_) for '0x5', '5,', '5\\', "5;x\ny", "5;x\ry";
+    is($post->("5\nabcde\r\n0\r\n\r\n"), 400, 'a bare LF');
+    $own->stops_clean;
+};
+
 $server->stops_clean;
 done_testing;

@@ -99,7 +99,7 @@ subtest 'an encoding is chunked or nothing' => sub {
 };
 
 subtest 'chunks are read strictly' => sub {
-    for my $body ("5\r\nabcdeX\r\n0\r\n\r\n", "-5\r\nabcde\r\n0\r\n\r\n", "\r\nabcde\r\n0\r\n\r\n",
+    for my $body ("5\nabcde\r\n0\r\n\r\n", "0x5\r\nabcde\r\n0\r\n\r\n", "5;x\nabcde\r\n0\r\n\r\n", "5\r\nabcdeX\r\n0\r\n\r\n", "-5\r\nabcde\r\n0\r\n\r\n", "\r\nabcde\r\n0\r\n\r\n",
         "ffffffffffffffff5\r\nabcde\r\n0\r\n\r\n", " 5\r\nabcde\r\n0\r\n\r\n") {
         my $shown = shown(substr $body, 0, 18);
         forget_seen();
