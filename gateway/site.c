@@ -16,6 +16,7 @@ static const struct tg_pool_options pool_table[] = {
     [TG_POOL_BACKCHANNEL] = {.name = "backchannel", .threads = 2, .queue = 128},
     [TG_POOL_PASSWORD] = {.name = "password", .threads = 2, .queue = 64},
     [TG_POOL_RESOLVE] = {.name = "resolve", .threads = 4, .queue = 256},
+    [TG_POOL_AUTHORIZE] = {.name = "authorize", .threads = 4, .queue = 128},
 };
 
 static struct tg_logfile *event_file; /* the sink has no context of its own */

@@ -96,10 +96,8 @@ void tg_site_metrics(struct tg_string *out, void *context)
     pool_family(site, out, (const char *const[]){"queued", "Jobs that wait for a worker thread."}, queued_of);
     pool_family(site, out, (const char *const[]){"refused", "Jobs refused since start because the queue was full."}, refused_of);
     gauge(out, "generation", "Number of this configuration generation.", site->generation);
-    gauge(out, "access_log_dropped", "Access log lines dropped because the disk did not keep up.", dropped(site->access_log));
-    gauge(out, "event_log_dropped", "Event log lines dropped because the disk did not keep up.", dropped(site->event_log));
-    gauge(out, "certificate_expiry_seconds", "When the first certificate in use ends, in seconds since 1970.",
-          tg_tls_next_expiry_s(site->tls));
+    tg_metric_line(out, "teagate_event_log_dropped_total", "counter", "Lines of the event log that were dropped.",
+                   (uint64_t)dropped(site->event_log));
     tg_site_cache_metrics(site, out);
     tg_front_metrics(site->front, out);
 }

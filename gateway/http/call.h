@@ -29,6 +29,16 @@ struct tg_call {
     struct tg_reply reply;
 };
 
+/* Which threads wait: none of these may starve another. */
+enum tg_call_pool {
+    TG_POOL_COLD,
+    TG_POOL_BACKCHANNEL, /* Gitea's token requests: authorize waits for Gitea, which waits for these */
+    TG_POOL_PASSWORD,
+    TG_POOL_RESOLVE,     /* whose credential is this? */
+    TG_POOL_AUTHORIZE,   /* asks Gitea on behalf of a person */
+    TG_POOLS
+};
+
 enum tg_methods { TG_GET = 1 /* and HEAD */, TG_POST = 2 };
 
 /* A feature's endpoints are a const table that ends with a NULL path. */
@@ -37,13 +47,13 @@ struct tg_endpoint {
     unsigned methods;
     int (*run)(struct tg_call *call);
     size_t body_limit;              /* bytes; larger bodies get 413 */
-    enum tg_call_pool { TG_POOL_COLD, TG_POOL_BACKCHANNEL, TG_POOL_PASSWORD, TG_POOL_RESOLVE } pool;
+    enum tg_call_pool pool;
 };
 
 struct tg_templates;
 
 struct tg_pools {
-    struct tg_pool *of[4];          /* by enum tg_call_pool */
+    struct tg_pool *of[TG_POOLS];   /* by enum tg_call_pool */
     struct tg_templates *templates; /* for the pages of errors of its own (405, 413, 500, 503); NULL: texts */
 };
 

@@ -28,9 +28,9 @@ const struct tg_endpoint tg_oidc_endpoints[] = {
     {"/.well-known/openid-configuration", TG_GET, tg_oidc_discovery, 0, TG_POOL_COLD},
     {"/.well-known/oauth-authorization-server", TG_GET, tg_oidc_discovery, 0, TG_POOL_COLD},
     {"/jwks", TG_GET, tg_oidc_jwks, 0, TG_POOL_COLD},
-    {"/authorize", TG_GET | TG_POST, tg_oidc_authorize, FORM_LIMIT, TG_POOL_RESOLVE}, /* asks Gitea */
+    {"/authorize", TG_GET | TG_POST, tg_oidc_authorize, FORM_LIMIT, TG_POOL_AUTHORIZE},
     {"/consent", TG_POST, tg_oidc_consent, FORM_LIMIT, TG_POOL_COLD},
-    {"/notice", TG_POST, tg_oidc_notice, FORM_LIMIT, TG_POOL_RESOLVE}, /* asks Gitea, too */
+    {"/notice", TG_POST, tg_oidc_notice, FORM_LIMIT, TG_POOL_AUTHORIZE},
     {"/end-session", TG_GET | TG_POST, tg_oidc_end_session, FORM_LIMIT, TG_POOL_COLD},
     {"/token", TG_POST, tg_oidc_token, FORM_LIMIT, TG_POOL_BACKCHANNEL},
     {"/userinfo", TG_GET | TG_POST, tg_oidc_userinfo, FORM_LIMIT, TG_POOL_BACKCHANNEL},
