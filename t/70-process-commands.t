@@ -224,7 +224,7 @@ SKIP: {
         run_it(0, 'add as root', \"korrekt pferd\n", qw(account add alice --email alice@example.net --password-stdin));
         run_it(1, 'gitea setup as root', qw(gitea setup), "localhost:$t->{port}");
         $t->stop;
-        my @foreign = grep { !/^\Q$t->{dir}\E\/(?:teagate\.yaml|in|out|err|serve\.err)$/ } split /\n/, `find $t->{dir} ! -user daemon`;
+        my @foreign = grep { !/^\Q$t->{dir}\E\/(?:teagate|teagate\.yaml|in|out|err|serve\.err)$/ } split /\n/, `find $t->{dir} ! -user daemon`;
         is "@foreign", '', 'no file of root is left';
     };
 }

@@ -4,6 +4,7 @@ package Teagate::Service;
 
 use strict;
 use warnings;
+use File::Copy qw(copy);
 use File::Temp;
 use FindBin;
 use IO::Socket::INET;
@@ -46,6 +47,9 @@ sub new {
     if ($self->{user}) {
         chown((getpwnam $self->{user})[2, 3], "$dir");
         chmod 0755, "$dir";
+        copy($self->{program}, "$dir/teagate") or die "$dir/teagate: $!"; # where that user reaches it, wherever the build is
+        chmod 0755, "$dir/teagate";
+        $self->{program} = "$dir/teagate";
     }
     $self->configure;
     return $self;
