@@ -139,6 +139,7 @@ subtest 'a flag that somebody else has set is a hold, and a payment does not lif
 };
 
 subtest 'administrators of Gitea are never prohibited, and doctor tells of them' => sub {
+    plan skip_all => 'the stand-in makes nobody an administrator' if contract()->{gitea}{kind} ne 'gitea';
     is(edit($emil->{login}, admin => JSON::PP::true), 200, 'somebody is made one');
     expire($emil);
     sleep 1;

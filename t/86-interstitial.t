@@ -77,7 +77,7 @@ subtest 'a person with a real browser goes on' => sub {
         $driver->screenshot("$shots/notice-$name.png") if $shots;
         $driver->click('form[action="/notice"] button');
         ok(wait_until(10, sub { $driver->url =~ m{^\Q$base\E/} }), 'Continue ends at Gitea') or diag $driver->url, $driver->text;
-        is_deeply([ $driver->complaints ], [], 'without a complaint');
+        is_deeply([ grep { !m{/favicon\.ico - Failed to load} } $driver->complaints ], [], 'without a complaint'); # the stand-in has no icon
     }
 };
 
