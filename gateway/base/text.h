@@ -72,6 +72,8 @@ static inline struct tg_text tg_string_text(const struct tg_string *s)
 
 /* Percent-encoding (RFC 3986 2.1) and form encoding (application/x-www-form-urlencoded, where "+" is a space). */
 void tg_url_encode(struct tg_string *out, struct tg_text text); /* everything but unreserved characters */
+/* The value of a hexadecimal digit; -1: it is none. */
+int tg_hex_value(char c);
 enum { TG_URL_MALFORMED = 1 };
 /* Decodes into the arena. TG_URL_MALFORMED: a "%" without two hexadecimal digits, or a NUL. */
 int tg_url_decode(struct tg_arena *arena, struct tg_text text, bool form, struct tg_text *out);

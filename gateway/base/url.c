@@ -23,7 +23,7 @@ void tg_url_encode(struct tg_string *out, struct tg_text text)
     }
 }
 
-static int hex_value(char c)
+int tg_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -39,8 +39,8 @@ static int escaped_byte(struct tg_text text, size_t at)
 {
     if (text.len - at < 3)
         return -1;
-    int high = hex_value(text.base[at + 1]);
-    int low = hex_value(text.base[at + 2]);
+    int high = tg_hex_value(text.base[at + 1]);
+    int low = tg_hex_value(text.base[at + 2]);
 
     if (high < 0 || low < 0 || high + low == 0)
         return -1;

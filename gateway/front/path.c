@@ -1,14 +1,6 @@
 /* path.c - see path.h */
 #include "front/path.h"
 
-int tg_hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The length of the escape at text[at] (1: none, 3), its byte in *byte; 0: a bad one. */
 static size_t read_byte(struct tg_text text, size_t at, unsigned char *byte)
 {

@@ -20,7 +20,4 @@ int tg_path_split(struct tg_text target, struct tg_path *out);
 /* The value of a query parameter by its decoded name, as it was sent. count: how often the name occurs. */
 struct tg_text tg_query_value(struct tg_text query, const char *name, size_t *count);
 
-/* Value of a hexadecimal digit, or -1. */
-int tg_hex_value(char c);
-
 #endif

@@ -30,25 +30,14 @@ struct tg_text tg_cookie_only(struct tg_text header, const char *name)
     return only;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* One byte of the name as the most generous reader would see it, also through several layers of percent-encoding. */
 static unsigned char next_byte(struct tg_text *rest)
 {
     unsigned char c = (unsigned char)*rest->base++;
 
     rest->len--;
-    while (c == '%' && rest->len >= 2 && hex_value(rest->base[0]) >= 0 && hex_value(rest->base[1]) >= 0) {
-        c = (unsigned char)(hex_value(rest->base[0]) << 4 | hex_value(rest->base[1]));
+    while (c == '%' && rest->len >= 2 && tg_hex_value(rest->base[0]) >= 0 && tg_hex_value(rest->base[1]) >= 0) {
+        c = (unsigned char)(tg_hex_value(rest->base[0]) << 4 | tg_hex_value(rest->base[1]));
         rest->base += 2;
         rest->len -= 2;
     }
