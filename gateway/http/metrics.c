@@ -18,7 +18,8 @@ const char *tg_attack_name(enum tg_attack attack)
     static const char *const names[TG_ATTACK_KINDS] = {
         [TG_ATTACK_CONNECTIONS] = "connections", [TG_ATTACK_RESETS] = "resets",       [TG_ATTACK_HEADERS] = "header-block",
         [TG_ATTACK_FRAMES] = "frames",           [TG_ATTACK_PROTOCOL] = "protocol",   [TG_ATTACK_HANDSHAKE] = "slow-handshake",
-        [TG_ATTACK_SLOW_HEAD] = "slow-head",     [TG_ATTACK_SLOW_BODY] = "slow-body",
+        [TG_ATTACK_SLOW_HEAD] = "slow-head",     [TG_ATTACK_SLOW_BODY] = "slow-body",   [TG_ATTACK_SLOW_READ] = "slow-read",
+        [TG_ATTACK_HOARDING] = "hoarding",       [TG_ATTACK_LARGE_BODY] = "large-body", [TG_ATTACK_CROWD] = "crowd",
     };
 
     return names[attack];

@@ -21,7 +21,11 @@ enum tg_attack {
     TG_ATTACK_PROTOCOL,    /* HTTP/2: bytes that are none, or against its rules */
     TG_ATTACK_HANDSHAKE,   /* no TLS handshake in time */
     TG_ATTACK_SLOW_HEAD,   /* no request head in time */
-    TG_ATTACK_SLOW_BODY,   /* a request body that stops */
+    TG_ATTACK_SLOW_BODY,   /* a request body that stops, or hardly moves */
+    TG_ATTACK_SLOW_READ,   /* an answer that is not taken in time */
+    TG_ATTACK_HOARDING,    /* answers that are not taken, when what they use up is short */
+    TG_ATTACK_LARGE_BODY,  /* a request body beyond its limit */
+    TG_ATTACK_CROWD,       /* idle connections, when there are so many that others find no room */
     TG_ATTACK_KINDS
 };
 const char *tg_attack_name(enum tg_attack attack);

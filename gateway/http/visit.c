@@ -54,6 +54,17 @@ static void count_visit(struct tg_visit *visit, uint64_t duration_us)
         tg_metric_add(&metrics->judged[visit->door][tg_metric_verdict(visit->loop->server->options.names, visit->verdict.name)], 1);
 }
 
+/* Bodies that were refused while they came, or did not come. */
+static void report_body(struct tg_visit *visit)
+{
+    const h2o_body_t *body = visit->req->body;
+
+    if (visit->req->res.status == 408 && body->failed)
+        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_SLOW_BODY);
+    else if (visit->req->res.status == 413 && !body->ended)
+        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_LARGE_BODY);
+}
+
 /* Before the request's memory goes, and after everything that was allocated in it later has been disposed of. */
 static void on_visit_over(void *data)
 {
@@ -66,8 +77,8 @@ static void on_visit_over(void *data)
     visit->connection->idle_since_ms = h2o_now(visit->loop->context.loop);
     if (visit->req->timestamps.response_end_at.tv_sec == 0 && visit->req->upgrade.base == NULL)
         visit->is_gone = true;
-    if (visit->req->res.status == 408 && visit->req->body != NULL && visit->req->body->failed)
-        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_SLOW_BODY);
+    if (visit->req->body != NULL)
+        report_body(visit);
     count_visit(visit, duration_us);
     if (visit->loop->access_log != NULL)
         tg_visit_log(visit, duration_us);
