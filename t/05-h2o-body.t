@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
 use IO::Socket::SSL;
 use Patchd;
-use Teagate::H2 qw(DATA HEADERS RST_STREAM SETTINGS WINDOW_UPDATE END_STREAM END_HEADERS PADDED NO_ERROR PROTOCOL_ERROR FLOW_CONTROL_ERROR);
+use Teagate::H2 qw(DATA HEADERS RST_STREAM SETTINGS WINDOW_UPDATE END_STREAM END_HEADERS PADDED NO_ERROR PROTOCOL_ERROR FLOW_CONTROL_ERROR STREAM_CLOSED);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -289,13 +289,62 @@ subtest 'HTTP/2: a refusal is a response, then the client is told to stop' => su
         my $answer = $h2->answer($id);
         is($answer->{status}, $status, $path);
         next if $path eq '/early' || $path eq '/limit/1000' || $path =~ /later/; # the whole body may be there already
-        $h2->wait_for(1, sub { $_[0]{type} == RST_STREAM });
+        $h2->wait_for(3, sub { $_[0]{type} == RST_STREAM });
         is($h2->{answers}{$id}{reset}, NO_ERROR, 'RST_STREAM(NO_ERROR)');
     }
     my $id = $h2->request(method => 'POST', path => '/limit/1000', body => 1, headers => ['content-length', 1001]);
     is($h2->answer($id)->{status}, 413, 'announced too large');
-    $h2->wait_for(1, sub { $_[0]{type} == RST_STREAM && $_[0]{id} == $id });
+    $h2->wait_for(3, sub { $_[0]{type} == RST_STREAM && $_[0]{id} == $id });
     is($h2->{answers}{$id}{reset}, NO_ERROR, 'RST_STREAM(NO_ERROR)');
+    is($h2->answer($h2->request(path => '/hello'))->{status}, 200, 'the connection is kept');
+};
+
+# a refused request with 12 bytes announced, and what the client says after it has read the answer
+sub refused {
+    my ($h2) = @_;
+    my $id = $h2->request(method => 'POST', path => '/refuse', body => 1, headers => ['content-length', 12]);
+    is($h2->answer($id)->{status}, 403);
+    return $id;
+}
+
+sub reset_of {
+    my ($h2, $id, $seconds) = @_;
+    $h2->wait_for($seconds, sub { $_[0]{type} == RST_STREAM && $_[0]{id} == $id });
+    return $h2->{answers}{$id}{reset};
+}
+
+subtest 'HTTP/2: after an early answer the stream is half closed' => sub {
+    my $h2 = h2();
+    my $id = refused($h2);
+    $h2->data($id, 'abcdefghijkl', 1);
+    is(reset_of($h2, $id, 1.5), undef, 'what was announced: nothing more is said');
+    $h2->data($id, 'more');
+    is(reset_of($h2, $id, 1), STREAM_CLOSED, 'until more comes than the end');
+
+    $id = refused($h2);
+    $h2->data($id, 'abc', 1);
+    is(reset_of($h2, $id, 1), PROTOCOL_ERROR, 'less than was announced');
+    $id = refused($h2);
+    $h2->data($id, 'abcdefghijklm');
+    is(reset_of($h2, $id, 1), PROTOCOL_ERROR, 'more than was announced');
+    $id = refused($h2);
+    $h2->send(WINDOW_UPDATE, 0, $id, pack 'N', 0x7fffffff) for 1, 2;
+    is(reset_of($h2, $id, 1), FLOW_CONTROL_ERROR, 'a window beyond all bounds');
+
+    my $begin = time;
+    $id = refused($h2);
+    is(reset_of($h2, $id, 3), NO_ERROR, 'silence');
+    ok(time - $begin > 0.9, 'after a second');
+    $begin = time;
+    $id = $h2->request(method => 'POST', path => '/refuse', body => 1);
+    upload($h2, $id, pattern(65_535), 0.1);
+    $h2->wait_for(1, sub { $_[0]{type} == RST_STREAM && $_[0]{id} == $id }) if !defined $h2->{answers}{$id}{reset};
+    is($h2->{answers}{$id}{reset}, NO_ERROR, '64 KiB');
+    ok(time - $begin < 0.5, 'at once');
+    my @id = map { $h2->request(method => 'POST', path => '/refuse', body => 1) } 1 .. 140;
+    $h2->wait_for(0.5, sub { 0 });
+    is($h2->{answers}{$_}{reset}, NO_ERROR, 'the oldest of many') for @id[0, 11];
+    is($h2->{answers}{ $id[12] }{reset}, undef, 'the others have their second');
     is($h2->answer($h2->request(path => '/hello'))->{status}, 200, 'the connection is kept');
 };
 
@@ -306,7 +355,7 @@ subtest 'HTTP/2: trailers end a body, also one that was answered meanwhile' => s
     $h2->send_block($id, END_STREAM, Teagate::H2::literal('x-sum', '1'));
     is($h2->answer($id)->{body}, crc32_of('abc'));
     $id = $h2->request(method => 'POST', path => '/refuse', body => 1);
-    $h2->wait_for(1, sub { $_[0]{type} == RST_STREAM });
+    $h2->wait_for(3, sub { $_[0]{type} == RST_STREAM });
     $h2->send_block($id, END_STREAM, Teagate::H2::literal_kept('x-kept', 'yes'));
     $id = $h2->request(path => '/show', raw => Teagate::H2::indexed(62));
     like($h2->answer($id)->{body}, qr/^x-kept: yes$/m, 'and the compression state is in step');
