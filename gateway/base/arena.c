@@ -102,8 +102,7 @@ void tg_string_done(struct tg_string *s)
     *s = (struct tg_string){NULL, 0, 0};
 }
 
-/* Room for `more` bytes and the terminator. */
-static void reserve(struct tg_string *s, size_t more)
+void tg_string_reserve(struct tg_string *s, size_t more)
 {
     if (more > SIZE_MAX / 4 - s->len)
         abort();
@@ -120,7 +119,7 @@ static void reserve(struct tg_string *s, size_t more)
 
 void tg_string_add(struct tg_string *s, struct tg_text text)
 {
-    reserve(s, text.len);
+    tg_string_reserve(s, text.len);
     if (text.len > 0)
         memcpy(s->base + s->len, text.base, text.len);
     s->len += text.len;
@@ -137,7 +136,7 @@ void tg_string_addf(struct tg_string *s, const char *format, ...)
     if (len < 0)
         abort();
 
-    reserve(s, (size_t)len);
+    tg_string_reserve(s, (size_t)len);
     va_start(args, format);
     vsnprintf(s->base + s->len, (size_t)len + 1, format, args);
     va_end(args);

@@ -39,56 +39,77 @@ static size_t printable_len(struct tg_text text)
     return overlong || beyond || control ? 0 : len;
 }
 
+/* Stands in a value without quotes: everything visible but the quote, "=" and the backslash. */
+static const bool is_plain[256] = {['!'] = true, ['#' ... '<'] = true, ['>' ... '['] = true, [']' ... '~'] = true};
+
 static bool needs_quotes(struct tg_text value)
 {
-    if (value.len == 0)
-        return true;
     for (size_t i = 0; i < value.len;) {
         unsigned char c = (unsigned char)value.base[i];
-        size_t len = c > ' ' && c < 0x7f ? 1 : printable_len(tg_text_n(value.base + i, value.len - i));
+        size_t len = is_plain[c] ? 1 : c < 0x80 ? 0 : printable_len(tg_text_n(value.base + i, value.len - i));
 
-        if (len == 0 || c == ' ' || c == '"' || c == '\\' || c == '=')
+        if (len == 0)
             return true;
         i += len;
     }
-    return false;
+    return value.len == 0;
 }
 
-static void add_quoted(struct tg_string *line, struct tg_text value)
+static char *put_quoted(char *at, struct tg_text value)
 {
-    tg_string_add(line, TG_TEXT("\""));
+    static const char digits[] = "0123456789abcdef";
+
+    *at++ = '"';
     while (value.len > 0) {
+        unsigned char c = (unsigned char)value.base[0];
         size_t len = printable_len(value);
 
         if (len == 0) {
-            tg_string_addf(line, "\\x%02x", (unsigned char)value.base[0]);
+            *at++ = '\\';
+            *at++ = 'x';
+            *at++ = digits[c >> 4];
+            *at++ = digits[c & 15];
             len = 1;
         } else {
-            if (value.base[0] == '"' || value.base[0] == '\\')
-                tg_string_add(line, TG_TEXT("\\"));
-            tg_string_add(line, tg_text_n(value.base, len));
+            if (c == '"' || c == '\\')
+                *at++ = '\\';
+            memcpy(at, value.base, len);
+            at += len;
         }
         value.base += len;
         value.len -= len;
     }
-    tg_string_add(line, TG_TEXT("\""));
+    *at++ = '"';
+    return at;
 }
 
-void tg_log_pair(struct tg_string *line, const char *key, struct tg_text value)
+char *tg_log_put(char *at, struct tg_text value)
 {
     bool is_cut = value.len > LONGEST_VALUE;
 
     if (is_cut)
         value.len = LONGEST_VALUE;
-    tg_string_add(line, TG_TEXT(" ")); /* pieces: a format is ten times as dear, and this runs a dozen times a request */
+    if (needs_quotes(value)) {
+        at = put_quoted(at, value);
+    } else {
+        memcpy(at, value.base, value.len);
+        at += value.len;
+    }
+    if (is_cut) {
+        memcpy(at, "...", 3);
+        at += 3;
+    }
+    return at;
+}
+
+void tg_log_pair(struct tg_string *line, const char *key, struct tg_text value)
+{
+    tg_string_add(line, TG_TEXT(" "));
     tg_string_add(line, tg_text(key));
     tg_string_add(line, TG_TEXT("="));
-    if (needs_quotes(value))
-        add_quoted(line, value);
-    else
-        tg_string_add(line, value);
-    if (is_cut)
-        tg_string_add(line, TG_TEXT("..."));
+    tg_string_reserve(line, TG_LOG_ROOM(value.len < LONGEST_VALUE ? value.len : LONGEST_VALUE));
+    line->len = (size_t)(tg_log_put(line->base + line->len, value) - line->base);
+    line->base[line->len] = '\0';
 }
 
 void tg_log(enum tg_log_level level, const char *event, ...)

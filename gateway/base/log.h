@@ -22,6 +22,10 @@ void tg_log(enum tg_log_level level, const char *event, ...) __attribute__((sent
 /* One pair as it stands in a line, with a space before it. For lines that are put together elsewhere (access log). */
 void tg_log_pair(struct tg_string *line, const char *key, struct tg_text value);
 
+/* The value of a pair, cut at 2048 bytes, quoted and escaped where it needs it, at `at`, where there is room; where it ends. */
+#define TG_LOG_ROOM(len) (4 * (len) + 5)
+char *tg_log_put(char *at, struct tg_text value);
+
 /* Where finished lines (with their newline) go. Set before threads start. */
 typedef void (*tg_log_sink)(const char *line, size_t len);
 void tg_log_set_sink(tg_log_sink sink);

@@ -48,9 +48,21 @@ void tg_digest_keyed(const uint8_t key[TG_KEY], struct tg_text text, uint8_t out
     crypto_generichash(out, TG_DIGEST, (const unsigned char *)text.base, text.len, key, TG_KEY);
 }
 
+/* By words: the library's comparison takes ten times as long, and a session's cookie is compared with each request. */
 bool tg_same_secret(const void *a, const void *b, size_t len)
 {
-    return sodium_memcmp(a, b, len) == 0;
+    const char *x = a, *y = b;
+    uint64_t left, right, differing = 0;
+
+    for (; len >= sizeof(left); x += sizeof(left), y += sizeof(right), len -= sizeof(left)) {
+        memcpy(&left, x, sizeof(left));
+        memcpy(&right, y, sizeof(right));
+        differing |= left ^ right;
+    }
+    for (; len > 0; x++, y++, len--)
+        differing |= (uint8_t)*x ^ (uint8_t)*y;
+    __asm__ volatile("" : "+r"(differing)); /* so that no compiler leaves early */
+    return differing == 0;
 }
 
 bool tg_same_secret_text(struct tg_text a, struct tg_text b)

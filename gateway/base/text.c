@@ -1,15 +1,5 @@
 #include "base/text.h"
 
-bool tg_text_is(struct tg_text a, const char *b)
-{
-    return tg_text_same(a, tg_text(b));
-}
-
-bool tg_text_same(struct tg_text a, struct tg_text b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.base, b.base, a.len) == 0);
-}
-
 static int lower(int c)
 {
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
@@ -26,18 +16,37 @@ bool tg_text_is_nocase(struct tg_text a, const char *b)
     return true;
 }
 
-bool tg_text_starts(struct tg_text a, const char *prefix)
+/* Eight bytes at a time: the high bit of a sum says whether a byte below 0x80 lies above a bound. */
+static uint64_t lower_word(uint64_t word)
 {
-    size_t len = strlen(prefix);
+    const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+    uint64_t low = word & ~high;
+    uint64_t from_a = low + (0x80 - 'A') * ones, beyond_z = low + (0x80 - 'Z' - 1) * ones;
 
-    return a.len >= len && (len == 0 || memcmp(a.base, prefix, len) == 0);
+    return word | ((from_a & ~beyond_z & ~word & high) >> 2);
 }
 
-bool tg_text_ends(struct tg_text a, const char *suffix)
+static void lower_at(char *bytes)
 {
-    size_t len = strlen(suffix);
+    uint64_t word;
 
-    return a.len >= len && (len == 0 || memcmp(a.base + a.len - len, suffix, len) == 0);
+    memcpy(&word, bytes, sizeof(word));
+    word = lower_word(word);
+    memcpy(bytes, &word, sizeof(word));
+}
+
+void tg_text_lower(char *bytes, size_t len)
+{
+    size_t at = 0;
+
+    if (len < sizeof(uint64_t)) {
+        for (; at < len; at++)
+            bytes[at] = (char)lower(bytes[at]);
+        return;
+    }
+    for (; at + sizeof(uint64_t) < len; at += sizeof(uint64_t))
+        lower_at(bytes + at);
+    lower_at(bytes + len - sizeof(uint64_t)); /* some of them once more */
 }
 
 struct tg_text tg_text_trim(struct tg_text a)

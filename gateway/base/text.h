@@ -17,6 +17,7 @@ struct tg_text {
 };
 
 #define TG_TEXT(literal) ((struct tg_text){(literal), sizeof(literal) - 1})
+#define TG_TEXT_INIT(literal) {(literal), sizeof(literal) - 1} /* in the initializer of a static object */
 #define TG_TEXT_ARGS(t) (int)(t).len, (t).base != NULL ? (t).base : "" /* for "%.*s" */
 
 static inline struct tg_text tg_text(const char *s)
@@ -29,11 +30,31 @@ static inline struct tg_text tg_text_n(const char *base, size_t len)
     return (struct tg_text){base, len};
 }
 
-bool tg_text_is(struct tg_text a, const char *b);            /* the same bytes */
-bool tg_text_same(struct tg_text a, struct tg_text b);       /* the same bytes */
+/* Comparisons byte for byte. Here, so that the length of a literal is known when it is compiled: a request asks some hundred times. */
+static inline bool tg_text_same(struct tg_text a, struct tg_text b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.base, b.base, b.len) == 0);
+}
+
+static inline bool tg_text_is(struct tg_text a, const char *b)
+{
+    return tg_text_same(a, tg_text(b));
+}
+
+static inline bool tg_text_starts(struct tg_text a, const char *prefix)
+{
+    return a.len >= strlen(prefix) && (strlen(prefix) == 0 || memcmp(a.base, prefix, strlen(prefix)) == 0);
+}
+
+static inline bool tg_text_ends(struct tg_text a, const char *suffix)
+{
+    size_t len = strlen(suffix);
+
+    return a.len >= len && (len == 0 || memcmp(a.base + a.len - len, suffix, len) == 0);
+}
+
 bool tg_text_is_nocase(struct tg_text a, const char *b);     /* ASCII case does not count */
-bool tg_text_starts(struct tg_text a, const char *prefix);
-bool tg_text_ends(struct tg_text a, const char *suffix);
+void tg_text_lower(char *bytes, size_t len);                 /* ASCII, in place */
 struct tg_text tg_text_trim(struct tg_text a);               /* without SP and HTAB at both ends */
 /* Cuts at the first separator: returns what is before it, leaves what is behind it in *rest (base NULL when there was none). */
 struct tg_text tg_text_cut(struct tg_text *rest, char separator);
@@ -62,6 +83,7 @@ struct tg_string {
 
 void tg_string_done(struct tg_string *s);
 void tg_string_add(struct tg_string *s, struct tg_text text);
+void tg_string_reserve(struct tg_string *s, size_t more); /* room for that many bytes and the terminator */
 void tg_string_addf(struct tg_string *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static inline struct tg_text tg_string_text(const struct tg_string *s)
 {

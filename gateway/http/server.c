@@ -260,7 +260,6 @@ static void free_loop(struct tg_server_loop *loop)
 {
     h2o_context_dispose(&loop->context);
     tg_loop_free(loop->loop);
-    tg_string_done(&loop->own->line);
     free(loop->own->ears);
     free(loop->own);
     free(loop->metrics);

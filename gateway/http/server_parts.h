@@ -54,8 +54,7 @@ struct tg_loop_own {
     uint64_t draining_since_ms;       /* 0: no */
     uint32_t ids;                     /* counted up for request ids */
     char id_prefix[8];                /* of this loop in this process */
-    struct tg_string line;            /* for the access log */
-    int64_t line_time_s;              /* what line_time says */
+    int64_t line_time_s;              /* of the access log: what line_time says */
     char line_time[TG_TIME_ISO];
     struct tg_message to_start, to_drain, to_cut, to_end;
 };

@@ -50,6 +50,18 @@ static void secrets_are_compared(void **state)
 {
     assert_true(tg_same_secret("abcd", "abcx", 3));
     assert_false(tg_same_secret("abcd", "abcx", 4));
+    for (size_t len = 0; len < 40; len++) {
+        char a[40], b[40];
+
+        memset(a, 'a', sizeof(a));
+        memset(b, 'a', sizeof(b));
+        assert_true(tg_same_secret(a, b, len));
+        for (size_t i = 0; i < len; i++) {
+            b[i] = 'b';
+            assert_false(tg_same_secret(a, b, len));
+            b[i] = 'a';
+        }
+    }
     assert_true(tg_same_secret_text(TG_TEXT("a"), TG_TEXT("a")));
     assert_false(tg_same_secret_text(TG_TEXT("a"), TG_TEXT("ab")));
     assert_false(tg_same_secret_text(tg_text(NULL), tg_text(NULL)));

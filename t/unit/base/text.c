@@ -20,6 +20,24 @@ static void texts_are_compared_by_bytes(void **state)
     assert_false(tg_text_ends(TG_TEXT("c"), "bc"));
 }
 
+static void letters_are_lowered_and_nothing_else(void **state)
+{
+    for (size_t len = 0; len < 40; len++) {
+        char bytes[40], wanted[40];
+
+        for (unsigned first = 0; first < 256; first++) {
+            for (size_t i = 0; i < len; i++) {
+                unsigned char c = (unsigned char)(first + 37 * i);
+
+                bytes[i] = (char)c;
+                wanted[i] = (char)(c >= 'A' && c <= 'Z' ? c + 32 : c);
+            }
+            tg_text_lower(bytes, len);
+            assert_memory_equal(bytes, wanted, len);
+        }
+    }
+}
+
 static void texts_are_trimmed_and_cut(void **state)
 {
     struct tg_text rest = TG_TEXT("a=b==");
@@ -170,6 +188,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_compared_by_bytes),
+        cmocka_unit_test(letters_are_lowered_and_nothing_else),
         cmocka_unit_test(texts_are_trimmed_and_cut),
         cmocka_unit_test(numbers_are_digits_that_fit),
         cmocka_unit_test(an_arena_gives_zeroed_aligned_memory),
