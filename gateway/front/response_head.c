@@ -13,52 +13,97 @@ static struct tg_text value_of(const struct phr_header *field)
     return tg_text_n(field->value, field->value_len);
 }
 
-static bool list_has(struct tg_text list, const char *wanted)
+/* What a name means here. Looked up once a field, since every answer asks. */
+enum kind { GOES_ON, ENDS_HERE, LENGTH, CODING, CONNECTION, LOCATION, COOKIE };
+
+static const struct {
+    struct tg_text name;
+    enum kind kind;
+} meanings[] = {
+    {TG_TEXT_INIT("connection"), CONNECTION},
+    {TG_TEXT_INIT("content-length"), LENGTH},
+    {TG_TEXT_INIT("date"), ENDS_HERE},
+    {TG_TEXT_INIT("keep-alive"), ENDS_HERE},
+    {TG_TEXT_INIT("location"), LOCATION},
+    {TG_TEXT_INIT("proxy-authenticate"), ENDS_HERE},
+    {TG_TEXT_INIT("proxy-connection"), ENDS_HERE},
+    {TG_TEXT_INIT("set-cookie"), COOKIE},
+    {TG_TEXT_INIT("te"), ENDS_HERE},
+    {TG_TEXT_INIT("trailer"), ENDS_HERE},
+    {TG_TEXT_INIT("transfer-encoding"), CODING},
+    {TG_TEXT_INIT("upgrade"), ENDS_HERE},
+};
+
+static enum kind kind_of(struct tg_text name)
 {
-    while (list.base != NULL)
-        if (tg_text_is_nocase(tg_text_trim(tg_text_cut(&list, ',')), wanted))
-            return true;
-    return false;
+    /* the lengths of those above: most names have another one */
+    static const uint32_t lengths = 1u << 2 | 1u << 4 | 1u << 7 | 1u << 8 | 1u << 10 | 1u << 14 | 1u << 16 | 1u << 17 | 1u << 18;
+
+    if (name.len > 18 || (lengths >> name.len & 1) == 0)
+        return GOES_ON;
+    for (size_t i = 0; i < tg_count(meanings); ++i)
+        if (meanings[i].name.len == name.len && memcmp(meanings[i].name.base, name.base, name.len) == 0)
+            return meanings[i].kind;
+    return GOES_ON;
+}
+
+static void read_connection(struct tg_response_head *out, struct tg_text list)
+{
+    while (list.base != NULL) {
+        struct tg_text item = tg_text_trim(tg_text_cut(&list, ','));
+
+        if (tg_text_is_nocase(item, "close"))
+            out->keep_alive = false;
+        else if (!tg_text_is_nocase(item, "keep-alive"))
+            out->names_fields = true;
+    }
 }
 
 /* Two lengths that differ, or a coding we do not undo, could be read in two ways. */
-static int read_framing(struct tg_response_head *out)
+static int read_field(struct tg_response_head *out, enum kind kind, struct tg_text value)
+{
+    uint64_t length;
+
+    switch (kind) {
+    case LENGTH:
+        if (!tg_text_number(value, &length) || length >= INT64_MAX || (out->length != UINT64_MAX && out->length != length))
+            return TG_RESPONSE_BROKEN;
+        out->length = length;
+        break;
+    case CODING:
+        if (out->chunked || !tg_text_is_nocase(value, "chunked"))
+            return TG_RESPONSE_BROKEN;
+        out->chunked = true;
+        break;
+    case CONNECTION:
+        read_connection(out, value);
+        break;
+    case LOCATION:
+        out->location = value;
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int read_fields(struct tg_response_head *out)
 {
     for (size_t i = 0; i < out->count; ++i) {
-        struct tg_text name = name_of(&out->fields[i]), value = value_of(&out->fields[i]);
-        uint64_t length;
+        struct phr_header *field = &out->fields[i];
 
-        if (tg_text_is(name, "content-length")) {
-            if (!tg_text_number(value, &length) || length >= INT64_MAX || (out->length != UINT64_MAX && out->length != length))
-                return TG_RESPONSE_BROKEN;
-            out->length = length;
-        } else if (tg_text_is(name, "transfer-encoding")) {
-            if (out->chunked || !tg_text_is_nocase(value, "chunked"))
-                return TG_RESPONSE_BROKEN;
-            out->chunked = true;
-        } else if (tg_text_is(name, "connection")) {
-            if (list_has(value, "close"))
-                out->keep_alive = false;
-        } else if (tg_text_is(name, "location")) {
-            out->location = value;
-        }
+        if (field->name == NULL || field->name_len == 0) /* a folded line (RFC 9112 5.2) */
+            return TG_RESPONSE_BROKEN;
+        tg_text_lower((char *)field->name, field->name_len);
+        out->kinds[i] = kind_of(name_of(field));
+        if (out->kinds[i] != GOES_ON && read_field(out, out->kinds[i], value_of(field)) != 0)
+            return TG_RESPONSE_BROKEN;
     }
     if (out->chunked && out->length != UINT64_MAX) { /* RFC 9112 6.3: the coding counts; never reused, since it may be an attempt */
         out->length = UINT64_MAX;
         out->keep_alive = false;
     }
     return 0;
-}
-
-static void lower_names(struct tg_response_head *out)
-{
-    for (size_t i = 0; i < out->count; ++i)
-        for (size_t k = 0; k < out->fields[i].name_len; ++k) {
-            char *c = (char *)out->fields[i].name + k;
-
-            if (*c >= 'A' && *c <= 'Z')
-                *c |= 0x20;
-        }
 }
 
 int tg_response_head_parse(char *bytes, size_t len, size_t seen, size_t *skipped, struct tg_response_head *out)
@@ -87,25 +132,11 @@ int tg_response_head_parse(char *bytes, size_t len, size_t seen, size_t *skipped
         out->length = UINT64_MAX;
         out->chunked = false;
         out->keep_alive = minor >= 1;
+        out->names_fields = false;
         out->session_count = 0;
         out->session = out->location = (struct tg_text){NULL, 0};
-        for (size_t i = 0; i < out->count; ++i)
-            if (out->fields[i].name == NULL) /* a folded line (RFC 9112 5.2) */
-                return TG_RESPONSE_BROKEN;
-        lower_names(out);
-        return read_framing(out);
+        return read_fields(out);
     }
-}
-
-static bool is_hop_by_hop(struct tg_text name)
-{
-    static const char *const names[] = {"connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer",
-                                        "transfer-encoding", "upgrade", "content-length", "date"};
-
-    for (size_t i = 0; i < tg_count(names); ++i)
-        if (tg_text_is(name, names[i]))
-            return true;
-    return false;
 }
 
 static bool named_by_connection(const struct tg_response_head *head, struct tg_text name)
@@ -113,7 +144,7 @@ static bool named_by_connection(const struct tg_response_head *head, struct tg_t
     for (size_t i = 0; i < head->count; ++i) {
         struct tg_text rest = value_of(&head->fields[i]);
 
-        if (!tg_text_is(name_of(&head->fields[i]), "connection"))
+        if (head->kinds[i] != CONNECTION)
             continue;
         while (rest.base != NULL) {
             struct tg_text item = tg_text_trim(tg_text_cut(&rest, ','));
@@ -139,18 +170,26 @@ static bool takes_cookie(struct tg_response_head *head, struct tg_text value, co
     return tg_cookie_name_is(name, remember_cookie) || (name.len >= 10 && strncasecmp(name.base, "__Host-tg-", 10) == 0);
 }
 
+static bool goes_on(struct tg_response_head *head, size_t i, const char *session_cookie, const char *remember_cookie)
+{
+    switch ((enum kind)head->kinds[i]) {
+    case GOES_ON:
+    case LOCATION:
+        return !head->names_fields || !named_by_connection(head, name_of(&head->fields[i]));
+    case COOKIE:
+        return !takes_cookie(head, value_of(&head->fields[i]), session_cookie, remember_cookie);
+    default:
+        return false;
+    }
+}
+
 void tg_response_head_clear(struct tg_response_head *head, const char *session_cookie, const char *remember_cookie)
 {
     bool keep[TG_RESPONSE_FIELDS];
     size_t kept = 0;
 
-    for (size_t i = 0; i < head->count; ++i) {
-        struct tg_text name = name_of(&head->fields[i]);
-
-        keep[i] = !is_hop_by_hop(name) && !named_by_connection(head, name);
-        if (tg_text_is(name, "set-cookie"))
-            keep[i] = !takes_cookie(head, value_of(&head->fields[i]), session_cookie, remember_cookie);
-    }
+    for (size_t i = 0; i < head->count; ++i)
+        keep[i] = goes_on(head, i, session_cookie, remember_cookie);
     for (size_t i = 0; i < head->count; ++i)
         if (keep[i])
             head->fields[kept++] = head->fields[i];

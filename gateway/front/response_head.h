@@ -22,8 +22,10 @@ struct tg_response_head {
     size_t session_count;
     struct tg_text session;
     struct tg_text location;
+    bool names_fields;               /* Connection names fields that end here, too */
     size_t count;                    /* fields that go on */
     struct phr_header fields[TG_RESPONSE_FIELDS];
+    uint8_t kinds[TG_RESPONSE_FIELDS]; /* of each field, what its name means to us */
 };
 
 /*
