@@ -84,7 +84,7 @@ void *tg_front_loop_make(struct tg_server_loop *loop, const void *context)
         if (front->options.hosts[i].kind == TG_HOST_GITEA)
             tg_upstream_init(&part->upstreams[host->index], host->conf, part);
     }
-    tg_table_init(&part->cookies, COOKIES, sizeof(struct tg_gateway_cookie));
+    tg_gateway_cookies_init(&part->cookies, COOKIES);
     tg_table_init(&part->credentials, CREDENTIALS, sizeof(struct tg_credential_entry));
     tg_table_init(&part->facts, FACTS, sizeof(struct tg_facts_entry));
     part->ticks = 1;

@@ -2,7 +2,7 @@
  * session_cookie.h - the gateway's sealed cookie, which stands for Gitea's session
  *
  * Gitea's session id never reaches the browser. It is sealed together with whose sign-in it was and for which instance, so that there is
- * no session map to lose, race or share; the account's epoch revokes. Opened once per loop, then found by digest.
+ * no session map to lose, race or share; the account's epoch revokes. Opened once per loop, then found in its table.
  */
 #ifndef TG_FRONT_SESSION_COOKIE_H
 #define TG_FRONT_SESSION_COOKIE_H
@@ -34,6 +34,10 @@ void tg_gateway_cookie_seal(const struct tg_keyring *ring, const char *authority
 /* BROKEN: not ours, of another instance, or of a key we no longer have. */
 enum { TG_GATEWAY_COOKIE_BROKEN = 1 };
 int tg_gateway_cookie_open(const struct tg_keyring *ring, const char *authority, struct tg_text value, struct tg_gateway_cookie *out);
+
+/* The table of a loop in which opened cookies are found again. */
+struct tg_table;
+void tg_gateway_cookies_init(struct tg_table *table, size_t capacity);
 
 /* The visit's cookie, opened; NULL: none, more than one, or one that does not open. Good until the loop's table changes. */
 const struct tg_gateway_cookie *tg_gateway_cookie_of(struct tg_visit *visit);

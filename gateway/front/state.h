@@ -54,7 +54,7 @@ struct tg_front_loop {
     h2o_buffer_prototype_t head_buffers; /* receive buffers: for heads, and for long bodies */
     h2o_buffer_prototype_t body_buffers;
 
-    struct tg_table cookies;             /* digest -> struct tg_gateway_cookie, opened */
+    struct tg_table cookies;             /* opened ones: session_cookie.c */
     struct tg_table credentials;         /* digest -> struct tg_credential_entry */
     struct tg_table facts;               /* account -> struct tg_facts */
     struct tg_flight *flights;
