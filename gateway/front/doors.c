@@ -13,24 +13,60 @@ struct shape {
 
 static struct shape shapes[TG_DOOR_ROWS_MAX];
 
+/* For each kind of method, and each first byte that rows begin with (0: any other), the rows that may fit, in their order: of a hundred,
+   a request meets some twenty. */
+enum { METHODS = 5, INITIALS = 32 };
+static const uint8_t NO_ROW = UINT8_MAX;
+static uint8_t initials[256];
+static uint8_t candidates[METHODS][INITIALS][TG_DOOR_ROWS_MAX + 1];
+
+_Static_assert((unsigned)TG_DOOR_ROWS_MAX < UINT8_MAX, "a row's number is a byte");
+
+static struct shape read_pattern(const char *pattern)
+{
+    struct tg_text rest = tg_text(pattern);
+    struct shape shape = {.count = 0};
+
+    while (rest.base != NULL) {
+        struct tg_text segment = tg_text_cut(&rest, '/');
+
+        if (tg_text_is(segment, "**"))
+            shape.open = true;
+        else if (segment.len != 0)
+            shape.segments[shape.count++] = segment;
+    }
+    if (shape.count != 0 && shape.segments[0].base[0] != '*')
+        shape.first = shape.segments[0].base[0];
+    return shape;
+}
+
+static void list_candidates(unsigned method, unsigned initial, size_t count)
+{
+    uint8_t *next = candidates[method][initial];
+
+    for (size_t i = 0; i < count; ++i)
+        if ((tg_door_rows[i].methods >> method & 1) != 0 && (shapes[i].first == '\0' || initials[(uint8_t)shapes[i].first] == initial))
+            *next++ = (uint8_t)i;
+    *next = NO_ROW;
+}
+
 void tg_doors_init(void)
 {
-    for (size_t i = 0; tg_door_rows[i].pattern != NULL; ++i) {
-        struct tg_text rest = tg_text(tg_door_rows[i].pattern);
-        struct shape shape = {.count = 0};
+    uint8_t used = 0;
+    size_t count;
 
-        while (rest.base != NULL) {
-            struct tg_text segment = tg_text_cut(&rest, '/');
+    for (count = 0; tg_door_rows[count].pattern != NULL; ++count) {
+        shapes[count] = read_pattern(tg_door_rows[count].pattern);
+        uint8_t first = (uint8_t)shapes[count].first;
 
-            if (tg_text_is(segment, "**"))
-                shape.open = true;
-            else if (segment.len != 0)
-                shape.segments[shape.count++] = segment;
-        }
-        if (shape.count != 0 && shape.segments[0].base[0] != '*')
-            shape.first = shape.segments[0].base[0];
-        shapes[i] = shape;
+        if (first != 0 && initials[first] == 0)
+            initials[first] = ++used;
+        if (used >= INITIALS)
+            abort(); /* the table above has outgrown its index */
     }
+    for (unsigned method = 0; method < METHODS; ++method)
+        for (unsigned initial = 0; initial < INITIALS; ++initial)
+            list_candidates(method, initial, count);
 }
 
 unsigned tg_door_method(struct tg_text method)
@@ -91,11 +127,11 @@ static enum tg_door refine(enum tg_door door, const struct tg_path *path, const 
 
 enum tg_door tg_door_of(struct tg_text method, const struct tg_path *path, const char *source)
 {
-    unsigned bit = tg_door_method(method);
-    char first = path->count != 0 ? path->segments[0].base[0] : '\0';
+    int place = __builtin_ctz(tg_door_method(method));
+    uint8_t initial = path->count != 0 ? initials[(uint8_t)path->segments[0].base[0]] : 0;
 
-    for (size_t i = 0; tg_door_rows[i].pattern != NULL; ++i)
-        if ((tg_door_rows[i].methods & bit) != 0 && (shapes[i].first == '\0' || shapes[i].first == first) && path_fits(&shapes[i], path))
-            return refine(tg_door_rows[i].door, path, source);
+    for (const uint8_t *row = candidates[place][initial]; *row != NO_ROW; ++row)
+        if (path_fits(&shapes[*row], path))
+            return refine(tg_door_rows[*row].door, path, source);
     return TG_DOOR_OTHER;
 }

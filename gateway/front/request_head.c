@@ -62,16 +62,27 @@ bool tg_request_header_dropped(struct tg_text name)
     return false;
 }
 
-/* Ours are for us, Gitea's come out of ours. Plain names are the rule: only odd ones are decoded. */
+/* A reader might decode, unquote or trim such a name before he compares it. */
+static bool is_odd_name(struct tg_text name)
+{
+    for (size_t i = 0; i < name.len; ++i) {
+        unsigned char c = (unsigned char)name.base[i];
+
+        if (c <= ' ' || c == '"' || c == '%' || c == '\'' || c == '\\' || c == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+/* Ours are for us, Gitea's come out of ours. Plain names with another first letter are the rule: only what is left is decoded. */
 static bool is_secret_cookie(const struct tg_request_head *head, struct tg_text name)
 {
     static const char ours[] = "__Host-tg-";
-    bool odd = false;
+    char first = name.len != 0 ? name.base[0] | 0x20 : 0;
 
-    for (size_t i = 0; i < name.len && !odd; ++i)
-        odd = name.base[i] == '%' || name.base[i] == '"' || name.base[i] == '\\' || (unsigned char)name.base[i] <= ' ';
-    if (!odd && name.len != strlen(head->session_cookie) && name.len != strlen(head->remember_cookie))
-        return name.len >= sizeof(ours) - 1 && strncasecmp(name.base, ours, sizeof(ours) - 1) == 0;
+    if (first != (ours[0] | 0x20) && first != (head->session_cookie[0] | 0x20) && first != (head->remember_cookie[0] | 0x20) &&
+        !is_odd_name(name))
+        return false;
     return tg_cookie_name_is(name, head->session_cookie) || tg_cookie_name_is(name, head->remember_cookie) ||
            (name.len >= sizeof(ours) - 1 && strncasecmp(name.base, ours, sizeof(ours) - 1) == 0);
 }
