@@ -13,12 +13,13 @@ struct shape {
 
 static struct shape shapes[TG_DOOR_ROWS_MAX];
 
-/* For each kind of method, and each first byte that rows begin with (0: any other), the rows that may fit, in their order: of a hundred,
-   a request meets some twenty. */
-enum { METHODS = 5, INITIALS = 32 };
+/* For each kind of method, first byte that rows begin with (0: any other) and number of segments (4: or more): where the list of the rows
+   that may fit begins, in their order. Of a hundred rows, a request meets five. */
+enum { METHODS = 5, INITIALS = 32, COUNTS = 5, LISTED_MAX = 16384 };
 static const uint8_t NO_ROW = UINT8_MAX;
 static uint8_t initials[256];
-static uint8_t candidates[METHODS][INITIALS][TG_DOOR_ROWS_MAX + 1];
+static uint16_t candidates[METHODS][INITIALS][COUNTS];
+static uint8_t listed[LISTED_MAX];
 
 _Static_assert((unsigned)TG_DOOR_ROWS_MAX < UINT8_MAX, "a row's number is a byte");
 
@@ -40,33 +41,47 @@ static struct shape read_pattern(const char *pattern)
     return shape;
 }
 
-static void list_candidates(unsigned method, unsigned initial, size_t count)
+static bool may_fit(size_t row, unsigned method, unsigned initial, unsigned count)
 {
-    uint8_t *next = candidates[method][initial];
+    const struct shape *shape = &shapes[row];
 
-    for (size_t i = 0; i < count; ++i)
-        if ((tg_door_rows[i].methods >> method & 1) != 0 && (shapes[i].first == '\0' || initials[(uint8_t)shapes[i].first] == initial))
-            *next++ = (uint8_t)i;
-    *next = NO_ROW;
+    if ((tg_door_rows[row].methods >> method & 1) == 0 || (shape->first != '\0' && initials[(uint8_t)shape->first] != initial))
+        return false;
+    return count == COUNTS - 1 ? shape->open || shape->count >= count : shape->count == count || (shape->open && shape->count < count);
+}
+
+static size_t list_candidates(size_t rows, unsigned method, unsigned initial, size_t used)
+{
+    for (unsigned count = 0; count < COUNTS; ++count) {
+        candidates[method][initial][count] = (uint16_t)used;
+        for (size_t row = 0; row < rows; ++row) {
+            if (used + 2 > LISTED_MAX)
+                abort(); /* the table of doors has outgrown its index */
+            if (may_fit(row, method, initial, count))
+                listed[used++] = (uint8_t)row;
+        }
+        listed[used++] = NO_ROW;
+    }
+    return used;
 }
 
 void tg_doors_init(void)
 {
-    uint8_t used = 0;
-    size_t count;
+    uint8_t last = 0;
+    size_t rows, used = 0;
 
-    for (count = 0; tg_door_rows[count].pattern != NULL; ++count) {
-        shapes[count] = read_pattern(tg_door_rows[count].pattern);
-        uint8_t first = (uint8_t)shapes[count].first;
+    for (rows = 0; tg_door_rows[rows].pattern != NULL; ++rows) {
+        shapes[rows] = read_pattern(tg_door_rows[rows].pattern);
+        uint8_t first = (uint8_t)shapes[rows].first;
 
         if (first != 0 && initials[first] == 0)
-            initials[first] = ++used;
-        if (used >= INITIALS)
-            abort(); /* the table above has outgrown its index */
+            initials[first] = ++last;
+        if (last >= INITIALS)
+            abort();
     }
     for (unsigned method = 0; method < METHODS; ++method)
         for (unsigned initial = 0; initial < INITIALS; ++initial)
-            list_candidates(method, initial, count);
+            used = list_candidates(rows, method, initial, used);
 }
 
 unsigned tg_door_method(struct tg_text method)
@@ -129,8 +144,9 @@ enum tg_door tg_door_of(struct tg_text method, const struct tg_path *path, const
 {
     int place = __builtin_ctz(tg_door_method(method));
     uint8_t initial = path->count != 0 ? initials[(uint8_t)path->segments[0].base[0]] : 0;
+    size_t count = path->count < COUNTS ? path->count : COUNTS - 1;
 
-    for (const uint8_t *row = candidates[place][initial]; *row != NO_ROW; ++row)
+    for (const uint8_t *row = &listed[candidates[place][initial][count]]; *row != NO_ROW; ++row)
         if (path_fits(&shapes[*row], path))
             return refine(tg_door_rows[*row].door, path, source);
     return TG_DOOR_OTHER;

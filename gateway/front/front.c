@@ -75,6 +75,7 @@ void *tg_front_loop_make(struct tg_server_loop *loop, const void *context)
 
     part->front = front;
     part->loop = loop;
+    part->spare_exchanges.size = sizeof(struct tg_exchange);
     part->head_buffers = (h2o_buffer_prototype_t){{64}, {16384 - offsetof(h2o_buffer_t, _buf)}};
     part->body_buffers = (h2o_buffer_prototype_t){{64}, {65536 - offsetof(h2o_buffer_t, _buf)}};
     part->upstreams = tg_alloc((front->gitea_count + 1) * sizeof(*part->upstreams));
@@ -114,6 +115,7 @@ void tg_front_loop_drop(void *p)
     tg_table_done(&part->cookies);
     tg_table_done(&part->credentials);
     tg_table_done(&part->facts);
+    tg_spares_done(&part->spare_exchanges);
     free(part->upstreams);
     free(part);
 }

@@ -5,6 +5,7 @@
 #define TG_FRONT_STATE_H
 
 #include <pthread.h>
+#include "base/spares.h"
 #include "front/ask_rate.h"
 #include "front/doors.h"
 #include "front/front.h"
@@ -48,6 +49,7 @@ struct tg_front_loop {
     struct tg_server_loop *loop;
     struct tg_upstream *upstreams;       /* by tg_front_host.index */
     struct tg_exchange *exchanges;       /* all under way, for the tick */
+    struct tg_spares spare_exchanges;
     h2o_timeout_t tick;
     h2o_timeout_entry_t tick_entry;
     unsigned ticks;

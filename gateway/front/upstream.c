@@ -39,16 +39,26 @@ static void drop_buffer(h2o_buffer_t **buffer)
     *buffer = NULL;
 }
 
-/* The request is disposed of: after its end, or because the client left. */
-static void on_dispose(void *p)
+static void end_exchange(struct tg_exchange *exchange)
 {
-    struct tg_exchange *exchange = p;
-
     let_go(exchange);
     unlink_exchange(exchange);
     drop_buffer(&exchange->writing);
     drop_buffer(&exchange->head_buffer);
     drop_buffer(&exchange->flying);
+}
+
+/* The request is disposed of: after its end, or because the client left. */
+static void on_dispose(void *holder)
+{
+    struct tg_exchange *exchange = *(struct tg_exchange **)holder;
+
+    if (exchange->upstream == NULL) { /* the loop's part has gone before */
+        free(exchange);
+        return;
+    }
+    end_exchange(exchange);
+    tg_spares_give(&exchange->upstream->part->spare_exchanges, exchange);
 }
 
 void tg_exchanges_end(struct tg_front_loop *part)
@@ -57,7 +67,8 @@ void tg_exchanges_end(struct tg_front_loop *part)
         struct tg_exchange *exchange = part->exchanges;
 
         exchange->finished = true;
-        on_dispose(exchange);
+        end_exchange(exchange);
+        exchange->upstream = NULL;
     }
 }
 
@@ -243,8 +254,9 @@ static void write_request(struct tg_exchange *exchange, const struct tg_front_ho
 
 static struct tg_exchange *make_exchange(struct tg_visit *visit, const struct tg_front_host *host)
 {
-    struct tg_exchange *exchange = h2o_mem_alloc_shared(&visit->req->pool, sizeof(*exchange), on_dispose);
     struct tg_front_loop *part = tg_front_of(visit);
+    struct tg_exchange **holder = h2o_mem_alloc_shared(&visit->req->pool, sizeof(*holder), on_dispose);
+    struct tg_exchange *exchange = *holder = tg_spares_take(&part->spare_exchanges);
 
     memset(exchange, 0, offsetof(struct tg_exchange, answer));
     exchange->super.proceed = tg_exchange_on_proceed;

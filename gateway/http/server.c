@@ -111,6 +111,7 @@ static struct tg_loop_own *make_own(struct tg_server *server, struct tg_server_l
     struct tg_loop_own *own = tg_alloc(sizeof(*own));
 
     own->loop = loop;
+    own->visits.size = sizeof(struct tg_visit);
     own->ears = tg_alloc((server->options.listener_count + 1) * sizeof(*own->ears));
     h2o_linklist_init_anchor(&own->connections);
     h2o_linklist_init_anchor(&own->watched);
@@ -260,6 +261,7 @@ static void free_loop(struct tg_server_loop *loop)
 {
     h2o_context_dispose(&loop->context);
     tg_loop_free(loop->loop);
+    tg_spares_done(&loop->own->visits);
     free(loop->own->ears);
     free(loop->own);
     free(loop->metrics);

@@ -6,8 +6,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include "base/clock.h"
 #include <sys/socket.h>
+#include "base/clock.h"
+#include "base/spares.h"
 #include "http/server.h"
 
 enum { TG_ADDRESS_TEXT = 48 };
@@ -52,6 +53,7 @@ struct tg_loop_own {
     h2o_timeout_entry_t tick;
     unsigned ticks;
     uint64_t draining_since_ms;       /* 0: no */
+    struct tg_spares visits;
     uint32_t ids;                     /* counted up for request ids */
     char id_prefix[8];                /* of this loop in this process */
     int64_t line_time_s;              /* of the access log: what line_time says */

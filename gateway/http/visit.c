@@ -66,9 +66,9 @@ static void report_body(struct tg_visit *visit)
 }
 
 /* Before the request's memory goes, and after everything that was allocated in it later has been disposed of. */
-static void on_visit_over(void *data)
+static void on_visit_over(void *holder)
 {
-    struct tg_visit *visit = data;
+    struct tg_visit *visit = *(struct tg_visit **)holder;
     uint64_t duration_us = tg_monotonic_us() - visit->started_us;
 
     if (h2o_linklist_is_linked(&visit->watched))
@@ -82,12 +82,14 @@ static void on_visit_over(void *data)
     count_visit(visit, duration_us);
     if (visit->loop->access_log != NULL)
         tg_visit_log(visit, duration_us);
+    tg_spares_give(&visit->loop->own->visits, visit);
 }
 
 static struct tg_visit *make_visit(h2o_req_t *req)
 {
-    struct tg_visit *visit = h2o_mem_alloc_shared(&req->pool, sizeof(*visit), on_visit_over);
     struct tg_connection *connection = tg_connection_of(req);
+    struct tg_visit **holder = h2o_mem_alloc_shared(&req->pool, sizeof(*holder), on_visit_over);
+    struct tg_visit *visit = *holder = tg_spares_take(&connection->loop->own->visits);
 
     memset(visit, 0, sizeof(*visit));
     visit->req = req;
