@@ -171,6 +171,21 @@ subtest 'the size of a chunk has one meaning' => sub {
     is($post->("$_\r\nabcde\r\n0\r\n\r\n"), 200, "'$_'") for '5', '05', '5;x=y', '5 ; x="y z"', "5\t";
     is($post->("$_\r\nabcde\r\n0\r\n\r\n"), 400, unpack 'H*', $_) for '0x5', '5,', '5\\', "5;x\ny", "5;x\ry";
     is($post->("5\nabcde\r\n0\r\n\r\n"), 400, 'a bare LF');
+    is($post->("$_\r\nabcde\r\n0\r\n\r\n"), 400, "'$_'") for '5 x', "5;x\0y", '0000000000000005', 'fffffffffffffffb', '';
+    $own->stops_clean;
+};
+
+subtest 'chunks end where they say' => sub {
+    my $own = Patchd->start;
+    my $post = sub { exchange($own->{h1}, "POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n$_[0]")->{status} };
+    is($post->("5\r\nabcde$_" . "0\r\n\r\n"), 400, 'behind data: ' . unpack 'H*', $_) for "\n", "\r\r\n", 'xx', "\rx", "x\r\n";
+    is($post->("5\r\nabcde\r\n0$_"), 400, 'at the end: ' . unpack 'H*', $_) for "\n\n", "\r\n\n", "\r\n\r\r\n", "\r\nx: y\n\r\n", "\r\nx: y\r\n\n",
+        "\r\nGET / HTTP/1.1\r\n\r\n", "\r\n x: y\r\n\r\n", "\r\nx: a\0\r\n\r\n", "\r\n: y\r\n\r\n";
+    is($post->("5\r\nabcde\r\n0\r\nX: y\r\nZ-1:\r\n\r\n"), 200, 'trailers');
+    is($post->('5;' . 'x' x 20_000 . "\r\nabcde\r\n0\r\n\r\n"), 400, 'a long extension');
+    is($post->("5\r\nabcde\r\n0\r\nX: " . 'x' x 20_000 . "\r\n\r\n"), 400, 'long trailers');
+    is($post->(join('', map { "1;x=yyyy\r\na\r\n" } 1 .. 5000) . "0\r\n\r\n"), 400, 'many extensions, and hardly any data');
+    is($post->(join('', map { "40;x=yy\r\n" . 'a' x 64 . "\r\n" } 1 .. 5000) . "0\r\n\r\n"), 200, 'many extensions of as many data');
     $own->stops_clean;
 };
 
