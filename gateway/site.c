@@ -155,6 +155,15 @@ static void keep_site(void *site)
     (void)site;
 }
 
+/* The supervisor knows addresses only: which settings are whose is told by where a socket listens. */
+static void settle_listener(const struct tg_listen_conf *listen, struct tg_listener *listener)
+{
+    if (listener->kind == TG_LISTEN_HTTPS)
+        listener->conf = tg_listener_conf_of(&listen->https, listener->fd);
+    else if (listener->kind == TG_LISTEN_HTTP)
+        listener->conf = tg_listener_conf_of(&listen->http, listener->fd);
+}
+
 static int make_server(struct tg_site *site, const struct tg_site_inputs *inputs)
 {
     struct tg_listener *listeners = tg_arena_alloc(&site->arena, (inputs->listener_count + 1) * sizeof(*listeners));
@@ -175,6 +184,8 @@ static int make_server(struct tg_site *site, const struct tg_site_inputs *inputs
     };
 
     memcpy(listeners, inputs->listeners, inputs->listener_count * sizeof(*listeners));
+    for (size_t i = 0; i != inputs->listener_count; ++i)
+        settle_listener(&site->conf->http.listen, &listeners[i]);
     site->admin_texts = (struct tg_admin){.metrics = tg_site_metrics, .context = site};
     site->parts[TG_FRONT_PART] = (struct tg_loop_part){"front", tg_front_loop_make, tg_front_loop_drop, site->front};
     site->parts[TG_SITE_PART] = (struct tg_loop_part){"site", loop_site, keep_site, site};

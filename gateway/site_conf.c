@@ -165,6 +165,7 @@ void tg_site_conf_read(struct tg_conf_file *file, const char *path, struct tg_te
 {
     memset(conf, 0, sizeof(*conf));
     tg_conf_read(file, path, text, tg_site_keys, conf);
+    tg_http_conf_settle(file, &conf->http);
     check_issuer(file, conf);
     check_hosts(file, conf);
     check_backchannel(file, conf);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/network.h"
 #include "base/text.h"
 
 enum tg_key_type {
@@ -28,6 +29,7 @@ enum tg_key_type {
     TG_URL,        /* const char *; http(s)://host[:port][/path], no query, fragment, user or trailing slash */
     TG_HOST,       /* const char *; host name with optional port, lower-cased */
     TG_ADDRESS,    /* struct tg_address; IP:PORT, :PORT (all addresses), [IP6]:PORT or unix:/path */
+    TG_NETWORK,    /* struct tg_network; 192.0.2.0/24, 2001:db8::/32 or one address */
     TG_ZONE,       /* const char *; IANA time zone */
     TG_LIST,       /* struct tg_conf_list of .item_type; a scalar counts as a list of one */
     TG_SECTION,    /* a struct at .offset with .keys */
@@ -42,7 +44,7 @@ struct tg_address {
 };
 
 struct tg_conf_list {
-    void *items; /* an array of what .item_type says (const char *, struct tg_address, int64_t) or of section structs */
+    void *items; /* an array of what .item_type says (const char *, struct tg_address, struct tg_network, int64_t) or of section structs */
     size_t count;
 };
 
@@ -50,16 +52,20 @@ struct tg_key {
     const char *name;
     enum tg_key_type type;
     size_t offset;
-    const char *initial;            /* as it would be written, a TG_LIST in brackets; NULL: no default (zero, NULL, no items) */
+    const char *initial;            /* as it would be written, a list in brackets; NULL: no default (zero, NULL, no items) */
+    int64_t unset;                  /* TG_NUMBER, TG_SECONDS, TG_BYTES without a default: what stands there when it is not given */
     int64_t min, max;               /* TG_NUMBER, TG_SECONDS, TG_BYTES; both 0: no limit but being above 0;
                                        max below min, or INT64_MAX: no upper limit */
     const char *const *choices;     /* TG_CHOICE; NULL-terminated */
     enum tg_key_type item_type;     /* TG_LIST */
     size_t item_size;               /* TG_SECTIONS */
+    bool is_short;                  /* TG_SECTIONS: an item that is one value is a section with nothing but its first key, and a single
+                                       one needs no list, as in a TG_LIST */
     const struct tg_key *keys;      /* TG_SECTION, TG_SECTIONS; ends with a NULL name */
     bool required;                  /* TG_LIST, TG_SECTIONS: at least one item. Not for a TG_SECTION: its keys say it, and theirs
                                        are wanted even when the whole section is absent */
-    const char *example;            /* printed in the commented example when there is no default */
+    const char *example;            /* printed in the commented example when there is no default; of a short TG_SECTIONS, in the
+                                       place of its sections */
     const char *help;               /* one sentence without a full stop, lower case: "how long a code may wait to be redeemed" */
 };
 

@@ -41,6 +41,8 @@ static const char *sample_of(enum tg_key_type type)
         return "name.example.net";
     case TG_ADDRESS:
         return "127.0.0.1:8080";
+    case TG_NETWORK:
+        return "10.0.0.0/8";
     case TG_ZONE:
         return "UTC";
     case TG_NUMBER:
@@ -54,7 +56,7 @@ static void add_sample(struct tg_string *out, const struct tg_key *key)
 {
     const char *written = key->initial != NULL ? key->initial : key->example;
 
-    if (key->type == TG_LIST && written != NULL)
+    if ((key->type == TG_LIST || key->type == TG_SECTIONS) && written != NULL)
         tg_string_add(out, tg_text(written));
     else if (written != NULL)
         add_value(out, written);
@@ -112,13 +114,19 @@ static void print_parts(struct tg_string *out, const struct tg_key *key, int ind
     print_keys(out, key->keys, indent + (is_list ? 4 : 2), is_out);
 }
 
+/* An example of a list that may be written short means: in that form, its sections are those of a key before. */
+static bool shows_parts(const struct tg_key *key)
+{
+    return key->type == TG_SECTION || (key->type == TG_SECTIONS && !(key->is_short && key->example != NULL));
+}
+
 static void print_keys(struct tg_string *out, const struct tg_key *keys, int indent, bool is_commented)
 {
     for (const struct tg_key *key = keys; key->name != NULL; key++) {
         if (key != keys)
             tg_string_add(out, TG_TEXT("\n"));
         add_help(out, key, indent);
-        if (key->type == TG_SECTION || key->type == TG_SECTIONS) {
+        if (shows_parts(key)) {
             print_parts(out, key, indent, is_commented);
             continue;
         }
@@ -139,7 +147,8 @@ static const char *type_words(const struct tg_key *key)
     static const char *const words[] = {
         [TG_STRING_KEY] = "text", [TG_PATH] = "path",     [TG_FLAG] = "yes or no",  [TG_NUMBER] = "number",
         [TG_SECONDS] = "time",    [TG_BYTES] = "size",    [TG_CHOICE] = "word",     [TG_URL] = "URL",
-        [TG_HOST] = "host name",  [TG_ADDRESS] = "address", [TG_ZONE] = "time zone", [TG_SECTION] = "section",
+        [TG_HOST] = "host name",  [TG_ADDRESS] = "address", [TG_NETWORK] = "network", [TG_ZONE] = "time zone",
+        [TG_SECTION] = "section",
         [TG_SECTIONS] = "list of sections",
     };
 
@@ -163,6 +172,7 @@ static void print_row(struct tg_string *out, const struct tg_key *key)
     if (key->type == TG_SECTION)
         initial = "";
     tg_string_addf(out, "| `%s` | %s", key->name, key->type == TG_LIST ? "list: " : "");
+    tg_string_addf(out, "%s%s", key->is_short ? type_words(key->keys) : "", key->is_short ? ", or " : "");
     add_cell(out, type_words(key));
     add_cell(out, initial);
     add_cell(out, tg_conf_limits(&arena, key));
@@ -185,7 +195,7 @@ static void print_section(struct tg_string *out, const struct tg_key *keys, cons
         const char *dot = path[0] != '\0' ? "." : "";
         TG_FREED char *below = tg_format("%s%s%s%s", path, dot, key->name, key->type == TG_SECTIONS ? "[]" : "");
 
-        if (key->keys != NULL)
+        if (key->keys != NULL && shows_parts(key))
             print_section(out, key->keys, below, key->help);
     }
 }

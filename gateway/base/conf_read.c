@@ -232,14 +232,14 @@ static void read_items(struct reader *r, const struct tg_key *item, const struct
 
 static void read_list(struct reader *r, const struct tg_key *key, const struct tg_conf_node *node, struct section at)
 {
-    bool is_plain = key->type == TG_LIST;
+    bool is_plain = key->type == TG_LIST, takes_values = is_plain || key->is_short;
     struct tg_key item = tg_conf_item_key(key);
     struct tg_conf_node one = *node, around = {.kind = TG_NODE_SEQUENCE, .line = node->line, .first = &one};
 
     if (node->kind == TG_NODE_EMPTY) /* all items are commented out: the default stands */
         return;
     one.next = NULL;
-    if (node->kind == TG_NODE_SCALAR && is_plain)
+    if (node->kind == TG_NODE_SCALAR && takes_values)
         node = &around;
     if (node->kind != TG_NODE_SEQUENCE) {
         report_shape(r, key, node, at.path);
@@ -261,9 +261,11 @@ static void set_default(struct reader *r, const struct tg_key *key, struct secti
     struct tg_conf_node *node = &scalar;
 
     memset(at.values, 0, field_size(key->type));
+    if (key->initial == NULL && key->unset != 0)
+        *(int64_t *)(void *)at.values = key->unset;
     if (key->initial == NULL)
         return;
-    if (key->type == TG_LIST) { /* as it would be written: [one, two] */
+    if (key->type == TG_LIST || key->type == TG_SECTIONS) { /* as it would be written: [one, two] */
         node = tg_conf_parse(r->file, tg_text(key->initial));
         if (node == NULL)
             return;
@@ -353,12 +355,17 @@ static void read_members(struct reader *r, const struct tg_key *keys, const stru
 
 static void read_section(struct reader *r, const struct tg_key *key, const struct tg_conf_node *node, struct section at)
 {
-    if (node->kind != TG_NODE_MAP && node->kind != TG_NODE_EMPTY) {
+    bool is_value = node->kind == TG_NODE_SCALAR && key->is_short;
+
+    if (node->kind != TG_NODE_MAP && node->kind != TG_NODE_EMPTY && !is_value) {
         report_shape(r, key, node, at.path);
         return;
     }
     set_defaults(r, key->keys, at);
-    read_members(r, key->keys, node, at);
+    if (is_value)
+        read_value(r, key->keys, node, (struct section){at.values + key->keys->offset, at.line, at.path});
+    else
+        read_members(r, key->keys, node, at);
 }
 
 static void read_value(struct reader *r, const struct tg_key *key, const struct tg_conf_node *node, struct section at)

@@ -294,6 +294,15 @@ static bool read_address(struct tg_conf_file *file, struct tg_text text, struct 
     return true;
 }
 
+static bool read_network(struct tg_text text, struct tg_network *out, const char **why)
+{
+    int answer = tg_network_read(text, out);
+
+    if (answer == TG_NETWORK_LOOSE)
+        *why = "its address has bits behind the prefix";
+    return answer == 0;
+}
+
 static bool read_zone(struct tg_conf_file *file, struct tg_text text, const char **out, const char **why)
 {
     const char *name = tg_arena_copy(&file->arena, text);
@@ -341,6 +350,8 @@ bool tg_conf_value(struct tg_conf_file *file, const struct tg_key *key, struct t
         return read_host(file, text, field);
     case TG_ADDRESS:
         return read_address(file, text, field, why);
+    case TG_NETWORK:
+        return read_network(text, field, why);
     case TG_ZONE:
         return read_zone(file, text, field, why);
     default:
@@ -361,6 +372,8 @@ size_t tg_conf_value_size(enum tg_key_type type)
         return sizeof(int64_t);
     case TG_ADDRESS:
         return sizeof(struct tg_address);
+    case TG_NETWORK:
+        return sizeof(struct tg_network);
     default:
         return sizeof(const char *);
     }
@@ -422,6 +435,8 @@ const char *tg_conf_expected(struct tg_arena *arena, const struct tg_key *key)
         return "a host name as in git.example.net or git.example.net:8443";
     case TG_ADDRESS:
         return "an address as in 127.0.0.1:8443, :443, [::1]:443 or unix:/run/teagate/admin.sock";
+    case TG_NETWORK:
+        return "a network as in 10.0.0.0/8, 2001:db8::/32 or 192.0.2.7";
     case TG_ZONE:
         return "a time zone as in Europe/Berlin";
     default:

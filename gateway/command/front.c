@@ -37,7 +37,7 @@ static int read_listener(struct tg_text text, struct tg_listener *out)
         return tg_fail("\"%.*s\" is not a descriptor", TG_TEXT_ARGS(text));
     for (size_t i = 0; i < tg_count(kinds); i++) {
         if (tg_text_is(kind, kinds[i].name)) {
-            *out = (struct tg_listener){kinds[i].kind, (int)fd};
+            *out = (struct tg_listener){.kind = kinds[i].kind, .fd = (int)fd};
             return 0;
         }
     }

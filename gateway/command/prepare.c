@@ -30,10 +30,10 @@ static void say_listen(struct tg_process *process, const char *kind, const struc
 
 static void say_all(struct tg_process *process, const char *kind, const struct tg_conf_list *list)
 {
-    const struct tg_address *addresses = list->items;
+    const struct tg_listener_conf *listeners = list->items;
 
     for (size_t i = 0; i < list->count; i++)
-        say_listen(process, kind, &addresses[i]);
+        say_listen(process, kind, &listeners[i].address);
 }
 
 static void say_plan(struct tg_process *process, const struct tg_site_conf *conf)

@@ -20,6 +20,7 @@ const char *tg_attack_name(enum tg_attack attack)
         [TG_ATTACK_FRAMES] = "frames",           [TG_ATTACK_PROTOCOL] = "protocol",   [TG_ATTACK_HANDSHAKE] = "slow-handshake",
         [TG_ATTACK_SLOW_HEAD] = "slow-head",     [TG_ATTACK_SLOW_BODY] = "slow-body",   [TG_ATTACK_SLOW_READ] = "slow-read",
         [TG_ATTACK_HOARDING] = "hoarding",       [TG_ATTACK_LARGE_BODY] = "large-body", [TG_ATTACK_CROWD] = "crowd",
+        [TG_ATTACK_UNTRUSTED_PROXY] = "untrusted-proxy", [TG_ATTACK_PROXY_HEADER] = "proxy-header",
     };
 
     return names[attack];

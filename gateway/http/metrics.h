@@ -26,6 +26,8 @@ enum tg_attack {
     TG_ATTACK_HOARDING,    /* answers that are not taken, when what they use up is short */
     TG_ATTACK_LARGE_BODY,  /* a request body beyond its limit */
     TG_ATTACK_CROWD,       /* idle connections, when there are so many that others find no room */
+    TG_ATTACK_UNTRUSTED_PROXY, /* a connection that should come from a proxy comes from elsewhere */
+    TG_ATTACK_PROXY_HEADER, /* a proxy's header that is none */
     TG_ATTACK_KINDS
 };
 const char *tg_attack_name(enum tg_attack attack);

@@ -19,22 +19,36 @@ static size_t processors(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
+/* The largest of all listeners, of a member of struct tg_connection_limits: libh2o knows one. The smaller ones are the watch's. */
+static uint64_t largest_ms(const struct tg_server *server, size_t offset)
+{
+    int64_t largest_s = 0;
+
+    for (size_t i = 0; i < server->options.listener_count; i++) {
+        const char *limits = (const char *)tg_limits_of(server, &server->options.listeners[i]);
+        int64_t own_s = *(const int64_t *)(const void *)(limits + offset);
+
+        largest_s = own_s > largest_s ? own_s : largest_s;
+    }
+    return (uint64_t)largest_s * 1000;
+}
+#define LARGEST_MS(server, member) largest_ms((server), offsetof(struct tg_connection_limits, member))
+
 /* One host and one handler: what a name stands for is the steps' business. */
 static void configure_h2o(struct tg_server *server)
 {
-    const struct tg_limits_conf *limits = &server->options.conf->limits;
     h2o_globalconf_t *h2o = &server->h2o;
 
     h2o_config_init(h2o);
     h2o->server_name = h2o_iovec_init(H2O_STRLIT(""));
     h2o->stream_request_body = 1;
     h2o->body_window = H1_BODY_WINDOW;
-    h2o->body_idle_timeout = (uint64_t)limits->body_idle_s * 1000;
-    h2o->handshake_timeout = (uint64_t)limits->handshake_s * 1000;
-    h2o->http1.req_timeout = (uint64_t)limits->head_timeout_s * 1000;
-    h2o->http1.keepalive_timeout = (uint64_t)limits->keepalive_s * 1000;
+    h2o->body_idle_timeout = LARGEST_MS(server, body_idle_s);
+    h2o->handshake_timeout = LARGEST_MS(server, handshake_s);
+    h2o->http1.req_timeout = LARGEST_MS(server, head_timeout_s);
+    h2o->http1.keepalive_timeout = LARGEST_MS(server, keepalive_s);
     h2o->http1.upgrade_to_http2 = 0;
-    h2o->http2.idle_timeout = (uint64_t)limits->keepalive_s * 1000;
+    h2o->http2.idle_timeout = h2o->http1.keepalive_timeout;
     h2o->http2.conn_body_window = H2_CONNECTION_WINDOW;
     h2o->http2.on_error = tg_guard_on_http2_error;
 
@@ -46,11 +60,14 @@ static void configure_h2o(struct tg_server *server)
 }
 
 /* Accepted sockets inherit these: a client that takes nothing, or that has vanished, is let go by the kernel. */
-static void set_socket_options(const struct tg_server_options *options)
+static void set_socket_options(const struct tg_server *server)
 {
-    int on = 1, stall_ms = (int)options->conf->limits.write_stall_s * 1000, idle_s = 60;
+    const struct tg_server_options *options = &server->options;
+    int on = 1, idle_s = 60;
 
     for (size_t i = 0; i < options->listener_count; i++) { /* fail on unix sockets, which need none */
+        int stall_ms = (int)tg_limits_of(server, &options->listeners[i])->write_stall_s * 1000;
+
         setsockopt(options->listeners[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(options->listeners[i].fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof(stall_ms));
         setsockopt(options->listeners[i].fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
@@ -152,7 +169,7 @@ int tg_server_new(const struct tg_server_options *options, struct tg_server **ou
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_cond_init(&server->watch_wake, NULL);
     configure_h2o(server);
-    set_socket_options(options);
+    set_socket_options(server);
     for (size_t i = 0; i < wanted; i++) {
         int result = make_loop(server, i);
 

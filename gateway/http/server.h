@@ -22,6 +22,7 @@ enum tg_listener_kind { TG_LISTEN_HTTPS, TG_LISTEN_HTTP, TG_LISTEN_BACKCHANNEL, 
 struct tg_listener {
     enum tg_listener_kind kind;
     int fd;
+    const struct tg_listener_conf *conf; /* NULL: without proxies before it, limits as in `limits` */
 };
 
 /* A feature's part of each loop. */

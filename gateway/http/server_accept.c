@@ -1,8 +1,5 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include "base/result.h"
 #include "http/server_parts.h"
 /* these do not stand alone */
@@ -30,16 +27,11 @@ static void on_connection_closed(void *data)
 
 void tg_address_text(const struct sockaddr_storage *address, char out[TG_ADDRESS_TEXT])
 {
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
-    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+    struct tg_ip ip;
 
     strcpy(out, "unix");
-    if (address->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-        inet_ntop(AF_INET, six->sin6_addr.s6_addr + 12, out, TG_ADDRESS_TEXT);
-    else if (address->ss_family == AF_INET6)
-        inet_ntop(AF_INET6, &six->sin6_addr, out, TG_ADDRESS_TEXT);
-    else if (address->ss_family == AF_INET)
-        inet_ntop(AF_INET, &four->sin_addr, out, TG_ADDRESS_TEXT);
+    if (tg_ip_of((const struct sockaddr *)address, &ip))
+        tg_ip_text(&ip, out);
 }
 
 void tg_connection_speak(struct tg_connection *connection, enum tg_protocol protocol)
@@ -58,11 +50,32 @@ void tg_connection_speak(struct tg_connection *connection, enum tg_protocol prot
 struct arrival {
     struct tg_message message;
     struct tg_server_loop *loop;
-    enum tg_listener_kind kind;
+    const struct tg_listener *listener;
     int fd;
     bool is_counted;
+    bool is_proxy;                    /* the peer is a trusted one */
     struct sockaddr_storage peer;
 };
+
+const struct tg_connection_limits *tg_limits_of(const struct tg_server *server, const struct tg_listener *listener)
+{
+    return listener->conf != NULL ? &listener->conf->limits : &server->options.conf->limits.each;
+}
+
+void tg_connection_begin(struct tg_connection *connection)
+{
+    if (connection->listener->kind == TG_LISTEN_HTTPS) {
+        tg_connection_start_tls(connection);
+        return;
+    }
+    tg_connection_end_handshake(connection);
+    tg_connection_speak(connection, TG_PROTOCOL_HTTP1);
+}
+
+static bool has_proxy_header(const struct tg_listener *listener)
+{
+    return listener->conf != NULL && listener->conf->proxy_protocol == TG_PROXY_PROTOCOL_V2;
+}
 
 static void start_connection(const struct arrival *arrival)
 {
@@ -72,10 +85,13 @@ static void start_connection(const struct arrival *arrival)
 
     connection->loop = loop;
     connection->sock = sock;
-    connection->kind = arrival->kind;
+    connection->listener = arrival->listener;
+    connection->limits = tg_limits_of(loop->server, arrival->listener);
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
+    connection->since_ms = h2o_now(loop->context.loop);
     connection->peer = arrival->peer;
     connection->is_counted = arrival->is_counted;
+    connection->is_forwarded = arrival->is_proxy;
     tg_address_text(&connection->peer, connection->address);
     h2o_linklist_insert(&loop->own->connections, &connection->all);
     sock->on_close.cb = on_connection_closed;
@@ -83,10 +99,10 @@ static void start_connection(const struct arrival *arrival)
     tg_metric_add(&loop->metrics->connections, 1);
     tg_metric_add(&loop->metrics->connections_open, 1);
 
-    if (connection->kind == TG_LISTEN_HTTPS)
-        tg_connection_start_tls(connection);
+    if (has_proxy_header(connection->listener))
+        tg_connection_start_proxied(connection);
     else
-        tg_connection_speak(connection, TG_PROTOCOL_HTTP1);
+        tg_connection_begin(connection);
 }
 
 static void on_handover(struct tg_message *message)
@@ -115,31 +131,45 @@ static struct tg_server_loop *least_loaded(struct tg_server_loop *self)
     return best;
 }
 
-/* Only those that strangers reach: the backchannel has one client, and it is Gitea. */
-static bool is_counted(enum tg_listener_kind kind)
+/* Only those that strangers reach: the backchannel has one client, and it is Gitea; a proxy has many behind it. */
+static bool is_counted(const struct arrival *arrival)
 {
-    return kind == TG_LISTEN_HTTPS || kind == TG_LISTEN_HTTP;
+    enum tg_listener_kind kind = arrival->listener->kind;
+
+    return (kind == TG_LISTEN_HTTPS || kind == TG_LISTEN_HTTP) && !arrival->is_proxy;
 }
 
-/* Whether there is room for one more; if not, its end is at hand. */
+static void refuse(struct tg_ear *ear, const struct arrival *arrival, enum tg_attack attack)
+{
+    tg_metric_add(&ear->loop->metrics->refused_connections, 1);
+    tg_guard_report(ear->loop, &arrival->peer, attack);
+}
+
+/* Whether it may come in, and there is room for one more; if not, its end is at hand. */
 static bool admit(struct tg_ear *ear, struct arrival *arrival)
 {
     struct tg_server *server = ear->loop->server;
-    const struct tg_limits_conf *limits = &server->options.conf->limits;
-    bool is_full = tg_server_connections(server) >= (size_t)limits->max_connections;
+    int64_t per_address = tg_limits_of(server, arrival->listener)->max_per_address;
 
-    arrival->is_counted = !is_full && is_counted(arrival->kind);
-    if (!is_full && (!arrival->is_counted || tg_guard_enter(server->guard, &arrival->peer, limits->max_connections_per_address)))
+    if (tg_server_connections(server) >= (size_t)server->options.conf->limits.max_connections) {
+        tg_metric_add(&ear->loop->metrics->refused_connections, 1);
+        return false;
+    }
+    arrival->is_proxy = tg_listener_trusts(arrival->listener, &arrival->peer);
+    if (has_proxy_header(arrival->listener) && !arrival->is_proxy) {
+        refuse(ear, arrival, TG_ATTACK_UNTRUSTED_PROXY);
+        return false;
+    }
+    arrival->is_counted = is_counted(arrival);
+    if (!arrival->is_counted || tg_guard_enter(server->guard, &arrival->peer, per_address))
         return true;
-    tg_metric_add(&ear->loop->metrics->refused_connections, 1);
-    if (!is_full)
-        tg_guard_report(ear->loop, &arrival->peer, TG_ATTACK_CONNECTIONS);
+    refuse(ear, arrival, TG_ATTACK_CONNECTIONS);
     return false;
 }
 
 static void place_connection(struct tg_ear *ear, int fd, const struct sockaddr_storage *peer)
 {
-    struct arrival arrival = {.message = {.run = on_handover}, .kind = ear->kind, .fd = fd, .peer = *peer};
+    struct arrival arrival = {.message = {.run = on_handover}, .listener = ear->listener, .fd = fd, .peer = *peer};
 
     if (!admit(ear, &arrival)) {
         close(fd);
@@ -204,7 +234,7 @@ void tg_server_listen(struct tg_server_loop *loop)
         struct tg_ear *ear = &loop->own->ears[i];
         int fd = fcntl(options->listeners[i].fd, F_DUPFD_CLOEXEC, 3); /* h2o's sockets close theirs */
 
-        *ear = (struct tg_ear){.loop = loop, .kind = options->listeners[i].kind};
+        *ear = (struct tg_ear){.loop = loop, .listener = &options->listeners[i]};
         if (fd < 0)
             continue;
         ear->sock = h2o_evloop_socket_create(loop->context.loop, fd, H2O_SOCKET_FLAG_DONT_READ | H2O_SOCKET_FLAG_EXCLUSIVE);

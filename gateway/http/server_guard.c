@@ -189,6 +189,16 @@ void tg_guard_report(struct tg_server_loop *loop, const struct sockaddr_storage 
            "nothing: the connection was ended; block the address if this goes on", NULL);
 }
 
+void tg_guard_report_visit(const struct tg_visit *visit, enum tg_attack attack)
+{
+    struct sockaddr_storage address = visit->connection->peer;
+    struct tg_ip ip;
+
+    if (tg_ip_read(tg_text(visit->address), &ip))
+        tg_ip_sockaddr(&ip, &address);
+    tg_guard_report(visit->loop, &address, attack);
+}
+
 static enum tg_attack attack_of(int errnum, const char *why)
 {
     if (errnum != H2O_HTTP2_ERROR_ENHANCE_YOUR_CALM)

@@ -21,15 +21,19 @@ struct tg_connection {
     struct tg_server_loop *loop;
     h2o_socket_t *sock;
     h2o_linklist_t all;               /* among the loop's connections */
-    enum tg_listener_kind kind;
+    const struct tg_listener *listener;
+    const struct tg_connection_limits *limits;
     enum tg_protocol protocol;
     struct timeval connected_at;
+    uint64_t since_ms;                /* when it came */
+    bool is_over;                     /* about to be closed: nothing more is held against it */
     h2o_timeout_entry_t handshake;    /* the deadline of everything before HTTP */
     size_t visits;                    /* under way */
     uint64_t idle_since_ms;           /* when the last one ended */
     uint64_t head_since_ms;           /* HTTP/2: since when a frame has been incomplete; 0: none is */
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer;     /* the client; with the PROXY protocol, what its header says */
     bool is_counted;                  /* by its address */
+    bool is_forwarded;                /* the peer is a trusted proxy: X-Forwarded-For says who the client is */
     char address[TG_ADDRESS_TEXT];
     char alert[7];                    /* a TLS record on its way out */
 };
@@ -38,7 +42,7 @@ struct tg_connection {
 struct tg_ear {
     struct tg_server_loop *loop;
     h2o_socket_t *sock;               /* NULL: closed */
-    enum tg_listener_kind kind;
+    const struct tg_listener *listener;
 };
 
 /* The server's part of a loop. */
@@ -82,6 +86,8 @@ void tg_server_listen(struct tg_server_loop *loop);               /* starts acce
 void tg_server_stop_listening(struct tg_server_loop *loop);       /* what has reached us is accepted still */
 void tg_server_resume_listening(struct tg_server_loop *loop);     /* after a pause for want of descriptors */
 void tg_connection_speak(struct tg_connection *connection, enum tg_protocol protocol); /* hands the socket to HTTP */
+void tg_connection_begin(struct tg_connection *connection);       /* TLS, or plain HTTP */
+const struct tg_connection_limits *tg_limits_of(const struct tg_server *server, const struct tg_listener *listener);
 static inline struct tg_connection *tg_connection_of(h2o_req_t *req)
 {
     return req->conn->callbacks->get_socket(req->conn)->on_close.data;
@@ -94,12 +100,20 @@ bool tg_guard_enter(struct tg_guard *guard, const struct sockaddr_storage *addre
 void tg_guard_leave(struct tg_guard *guard, const struct sockaddr_storage *address);
 /* On the loop: counts, and writes one line for each address and minute. */
 void tg_guard_report(struct tg_server_loop *loop, const struct sockaddr_storage *address, enum tg_attack attack);
+void tg_guard_report_visit(const struct tg_visit *visit, enum tg_attack attack); /* of its client */
 void tg_guard_on_http2_error(h2o_conn_t *conn, int errnum, const char *why);
 void tg_address_text(const struct sockaddr_storage *address, char out[TG_ADDRESS_TEXT]); /* server_accept.c */
 
+/* server_proxy.c; on the loop */
+bool tg_listener_trusts(const struct tg_listener *listener, const struct sockaddr_storage *peer);
+void tg_connection_start_proxied(struct tg_connection *connection); /* reads the header of the PROXY protocol, then begins */
+void tg_visit_find_client(struct tg_visit *visit);                  /* by X-Forwarded-For, where the peer is trusted */
+
 /* server_tls.c; on the loop */
 void tg_connection_start_tls(struct tg_connection *connection);
-void tg_connection_end_handshake(struct tg_connection *connection); /* its clock */
+void tg_connection_start_handshake(struct tg_connection *connection); /* its clock; once */
+void tg_connection_end_handshake(struct tg_connection *connection);
+void tg_connection_time_out(struct tg_connection *connection);      /* no handshake in time: closes */
 
 /* server_watch.c; on the loop */
 bool tg_connection_was_slow(const struct tg_connection *connection); /* at its end: did its head not come in time? */

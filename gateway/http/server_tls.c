@@ -32,13 +32,18 @@ static void refuse_with_alert(struct tg_connection *connection, uint8_t descript
     refuse(connection, h2o_iovec_init(connection->alert, sizeof(record)));
 }
 
-static void on_timeout(h2o_timeout_entry_t *entry)
+void tg_connection_time_out(struct tg_connection *connection)
 {
-    struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, handshake, entry);
-
+    connection->is_over = true;
+    tg_connection_end_handshake(connection);
     tg_metric_add(&connection->loop->metrics->handshakes_failed, 1);
     tg_guard_report(connection->loop, &connection->peer, TG_ATTACK_HANDSHAKE);
     h2o_socket_close(connection->sock);
+}
+
+static void on_timeout(h2o_timeout_entry_t *entry)
+{
+    tg_connection_time_out(H2O_STRUCT_FROM_MEMBER(struct tg_connection, handshake, entry));
 }
 
 static void on_handshake(h2o_socket_t *sock, const char *err)
@@ -98,11 +103,20 @@ static void on_peek(h2o_socket_t *sock, const char *err)
     }
 }
 
+void tg_connection_start_handshake(struct tg_connection *connection)
+{
+    if (h2o_timeout_is_linked(&connection->handshake))
+        return;
+    connection->handshake.cb = on_timeout;
+    h2o_timeout_link(connection->loop->context.loop, &connection->loop->context.handshake_timeout, &connection->handshake);
+}
+
 void tg_connection_start_tls(struct tg_connection *connection)
 {
     connection->protocol = TG_PROTOCOL_HANDSHAKE;
-    connection->handshake.cb = on_timeout;
-    h2o_timeout_link(connection->loop->context.loop, &connection->loop->context.handshake_timeout, &connection->handshake);
+    tg_connection_start_handshake(connection);
     connection->sock->data = connection;
     h2o_socket_read_start(connection->sock, on_peek);
+    if (connection->sock->input->size > 0) /* it came with the header of a proxy */
+        on_peek(connection->sock, NULL);
 }

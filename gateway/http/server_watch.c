@@ -9,7 +9,7 @@ enum { TICKS_A_WATCH = 5, WATCH_MS = 500, WATCH_AFTER_MS = 300, POLLED_AT_ONCE =
 
 static uint64_t head_timeout_ms(const struct tg_connection *connection)
 {
-    return (uint64_t)connection->loop->server->options.conf->limits.head_timeout_s * 1000;
+    return (uint64_t)connection->limits->head_timeout_s * 1000;
 }
 
 static uint64_t now_ms(struct tg_server_loop *loop)
@@ -147,15 +147,26 @@ static bool is_done(struct tg_connection *connection, uint64_t now)
     return now - since >= TG_IDLE_CLOSE_MS && !is_readable(connection->sock);
 }
 
+/* libh2o's clock for that is the one of the listener that waits longest. */
+static bool is_slow_handshake(const struct tg_connection *connection, uint64_t now)
+{
+    return connection->protocol == TG_PROTOCOL_HANDSHAKE && !connection->is_over &&
+           now - connection->since_ms > (uint64_t)connection->limits->handshake_s * 1000;
+}
+
 /* Both protocols read while idle, so they see the end and close. */
 static void close_idle(struct tg_server_loop *loop)
 {
     uint64_t now = now_ms(loop);
+    h2o_linklist_t *next;
 
-    for (h2o_linklist_t *node = loop->own->connections.next; node != &loop->own->connections; node = node->next) {
+    for (h2o_linklist_t *node = loop->own->connections.next; node != &loop->own->connections; node = next) {
         struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
 
-        if (is_slow_head(connection, now) || is_done(connection, now))
+        next = node->next;
+        if (is_slow_handshake(connection, now))
+            tg_connection_time_out(connection);
+        else if (is_slow_head(connection, now) || is_done(connection, now))
             shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
     }
 }

@@ -60,9 +60,9 @@ static void report_body(struct tg_visit *visit)
     const h2o_body_t *body = visit->req->body;
 
     if (visit->req->res.status == 408 && body->failed)
-        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_SLOW_BODY);
+        tg_guard_report_visit(visit, TG_ATTACK_SLOW_BODY);
     else if (visit->req->res.status == 413 && !body->ended)
-        tg_guard_report(visit->loop, &visit->connection->peer, TG_ATTACK_LARGE_BODY);
+        tg_guard_report_visit(visit, TG_ATTACK_LARGE_BODY);
 }
 
 /* Before the request's memory goes, and after everything that was allocated in it later has been disposed of. */
@@ -101,6 +101,8 @@ static struct tg_visit *make_visit(h2o_req_t *req)
     visit->path.query = visit->path.raw;
     visit->path.raw = tg_text_cut(&visit->path.query, '?');
     memcpy(visit->address, connection->address, sizeof(visit->address));
+    if (connection->is_forwarded)
+        tg_visit_find_client(visit);
     make_id(visit);
     connection->visits++;
     if (connection->protocol == TG_PROTOCOL_HTTP1)
@@ -134,7 +136,7 @@ static const struct tg_step *steps_of(const struct tg_connection *connection)
         [TG_LISTEN_ADMIN] = options->admin_steps,
     };
 
-    return by_kind[connection->kind] != NULL ? by_kind[connection->kind] : none;
+    return by_kind[connection->listener->kind] != NULL ? by_kind[connection->listener->kind] : none;
 }
 
 static int on_request(h2o_handler_t *self, h2o_req_t *req)

@@ -25,11 +25,12 @@ static struct tg_gitea_conf gitea = {
 };
 static const struct tg_front_host feature = {.conf = &gitea};
 static const struct tg_host host = {.kind = TG_HOST_GITEA, .authority = "h", .origin = "https://h", .feature = &feature};
-static struct tg_http_conf http = {.limits = {.threads = 1, .head_timeout_s = 60, .body_idle_s = 60, .keepalive_s = 75, .handshake_s = 10,
-                                              .write_stall_s = 30, .drain_s = 5, .max_connections = 1000}};
+static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .each = {
+    .head_timeout_s = 60, .body_idle_s = 60, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}}};
 static const struct tg_subscription_conf rules = {.warning_s = 86400, .grace_s = 86400, .retention_s = 86400, .renew_url = "https://r.example/",
                                                   .contact_url = "https://c.example/", .zone = "UTC"};
 static const struct tg_keyring ring = {.count = 1};
+static const struct tg_listener public_listener = {.kind = TG_LISTEN_HTTPS};
 static struct tg_pools pools;
 static struct tg_server *server;
 
@@ -119,7 +120,8 @@ static int connect_client(bool is_http2)
         abort();
     connection->loop = loop;
     connection->sock = h2o_evloop_socket_create(loop->context.loop, ends[0], H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
-    connection->kind = TG_LISTEN_HTTPS;
+    connection->listener = &public_listener;
+    connection->limits = &http.limits.each;
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
     strcpy(connection->address, "192.0.2.1");
     h2o_linklist_insert(&loop->own->connections, &connection->all);

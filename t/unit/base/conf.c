@@ -23,6 +23,24 @@ static void add_words(struct tg_string *out, const struct sample *s)
         tg_string_addf(out, "= servers[%zu] %s %lld\n", i, servers[i].name, (long long)servers[i].weight);
 }
 
+static void add_doors(struct tg_string *out, const struct sample *s)
+{
+    const struct sample_door *doors = s->doors.items;
+
+    for (size_t i = 0; i < s->doors.count; i++) {
+        const struct tg_network *networks = doors[i].networks.items;
+
+        tg_string_addf(out, "= doors[%zu] %s %lld", i, doors[i].address.text, (long long)doors[i].wait_s);
+        for (size_t j = 0; j < doors[i].networks.count; j++) {
+            char base[TG_IP_TEXT];
+
+            tg_ip_text(&networks[j].base, base);
+            tg_string_addf(out, " %s/%u", base, networks[j].prefix);
+        }
+        tg_string_add(out, TG_TEXT("\n"));
+    }
+}
+
 static const char *or_none(const char *text)
 {
     return text != NULL ? text : "(none)";
@@ -39,6 +57,7 @@ static void add_values(struct tg_string *out, const struct sample *s)
     tg_string_addf(out, "= oidc %s %lld %lld\n", or_none(s->oidc.issuer), (long long)s->oidc.code_ttl_s,
                    (long long)s->oidc.keys.keep);
     add_words(out, s);
+    add_doors(out, s);
 }
 
 /* The lines of the answer that begin with "= " must be among the values; the others are all errors, in order. */
@@ -139,6 +158,7 @@ static void the_example_reads_back_when_all_keys_are_uncommented(void **state)
     assert_string_equal(sample.listen.host, "::1");
     assert_int_equal(sample.servers.count, 1);
     assert_int_equal(sample.words.count, 2);
+    assert_int_equal(sample.doors.count, 1);
     tg_conf_done(&file);
 }
 

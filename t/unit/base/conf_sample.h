@@ -14,6 +14,12 @@ struct sample_oidc {
     } keys;
 };
 
+struct sample_door {
+    struct tg_address address;
+    int64_t wait_s;
+    struct tg_conf_list networks;
+};
+
 struct sample_server {
     const char *name;
     int64_t weight;
@@ -25,7 +31,7 @@ struct sample {
     int64_t threads, shift, body, any, most, wait_s;
     int level;
     struct tg_address listen;
-    struct tg_conf_list words, ports, addresses, servers;
+    struct tg_conf_list words, ports, addresses, servers, doors;
     struct sample_oidc oidc;
 };
 
@@ -52,6 +58,13 @@ static const struct tg_key sample_server_keys[] = {
     {NULL},
 };
 
+static const struct tg_key sample_door_keys[] = {
+    {"address", TG_ADDRESS, offsetof(struct sample_door, address), .required = true, .help = "where it is"},
+    {"wait", TG_SECONDS, offsetof(struct sample_door, wait_s), .unset = -1, .min = 0, .max = 60, .example = "5", .help = "how long it is open"},
+    {"networks", TG_LIST, offsetof(struct sample_door, networks), .item_type = TG_NETWORK, .help = "who may come in"},
+    {NULL},
+};
+
 static const struct tg_key sample_keys[] = {
     {"title", TG_STRING_KEY, offsetof(struct sample, title), .initial = "Code: hosting", .help = "the name on every page"},
     {"file", TG_PATH, offsetof(struct sample, file), .help = "a file"},
@@ -72,6 +85,8 @@ static const struct tg_key sample_keys[] = {
     {"addresses", TG_LIST, offsetof(struct sample, addresses), .item_type = TG_ADDRESS, .help = "some addresses"},
     {"servers", TG_SECTIONS, offsetof(struct sample, servers), .item_size = sizeof(struct sample_server),
      .keys = sample_server_keys, .help = "the servers behind"},
+    {"doors", TG_SECTIONS, offsetof(struct sample, doors), .item_size = sizeof(struct sample_door), .is_short = true, .initial = ":443",
+     .keys = sample_door_keys, .help = "the doors"},
     {"oidc", TG_SECTION, offsetof(struct sample, oidc), .keys = sample_oidc_keys, .help = "the provider"},
     {NULL},
 };

@@ -36,8 +36,8 @@ static struct tg_gitea_conf gitea = {
 static struct tg_front_host feature = {.conf = &gitea};
 static struct tg_host host = {.kind = TG_HOST_GITEA, .feature = &feature};
 static struct tg_http_conf http = {
-    .limits = {.threads = 1, .head_timeout_s = 10, .body_idle_s = 3, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .drain_s = 5,
-               .max_connections = 1000},
+    .limits = {.threads = 1, .drain_s = 5, .max_connections = 1000,
+               .each = {.head_timeout_s = 10, .body_idle_s = 3, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}},
 };
 static const struct tg_subscription_conf rules = {
     .warning_s = 14 * 86400, .grace_s = 7 * 86400, .retention_s = 90 * 86400, .renew_url = "https://renew.example/",
@@ -234,7 +234,7 @@ static int run(struct tg_front *front, struct tg_templates *templates, const sig
         [TG_FRONT_PART] = {"front", tg_front_loop_make, tg_front_loop_drop, front},
         {NULL, NULL, NULL, NULL},
     };
-    const struct tg_listener ear = {TG_LISTEN_HTTPS, listener};
+    const struct tg_listener ear = {.kind = TG_LISTEN_HTTPS, .fd = listener};
     const char *names[] = {"localhost", NULL};
     struct tg_tls_options tls_options = {.names = names};
     struct tg_server_options options = {.conf = &http, .listeners = &ear, .listener_count = 1, .steps = steps, .parts = parts,

@@ -200,13 +200,13 @@ static const char *const verdicts[] = {"allow", NULL};
 static const struct tg_metric_names metric_names = {door_name, verdicts};
 
 static struct tg_http_conf conf = {
-    .limits = {.threads = 2, .head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .drain_s = 10,
-               .max_connections = 1000, .max_connections_per_address = 0},
+    .limits = {.threads = 2, .drain_s = 10, .max_connections = 1000,
+               .each = {.head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .max_per_address = 0}},
 };
 static struct tg_listener listeners[LISTENERS];
 static const char *names[NAMES + 1];
 static struct tg_tls_options tls_options = {.names = names};
-static const char *log_path, *ticket_path;
+static const char *log_path, *ticket_path, *conf_path;
 static size_t listener_count, name_count;
 
 static bool read_listener(const char *option, const char *value)
@@ -216,7 +216,7 @@ static bool read_listener(const char *option, const char *value)
     for (size_t i = 0; i < tg_count(kinds); i++) {
         if (strcmp(option, kinds[i]) != 0)
             continue;
-        listeners[listener_count++] = (struct tg_listener){(enum tg_listener_kind)i, atoi(value)};
+        listeners[listener_count++] = (struct tg_listener){.kind = (enum tg_listener_kind)i, .fd = atoi(value)};
         return true;
     }
     return false;
@@ -229,11 +229,11 @@ static bool read_option(const char *option, const char *value)
         int64_t *number;
         const char **text;
     } options[] = {
-        {"--threads", &conf.limits.threads},           {"--head-timeout", &conf.limits.head_timeout_s},
-        {"--keepalive", &conf.limits.keepalive_s},     {"--handshake", &conf.limits.handshake_s},
-        {"--body-idle", &conf.limits.body_idle_s},     {"--max", &conf.limits.max_connections},
-        {"--per-address", &conf.limits.max_connections_per_address},
-        {"--drain", &conf.limits.drain_s},             {"--write-stall", &conf.limits.write_stall_s},
+        {"--threads", &conf.limits.threads},           {"--head-timeout", &conf.limits.each.head_timeout_s},
+        {"--keepalive", &conf.limits.each.keepalive_s},     {"--handshake", &conf.limits.each.handshake_s},
+        {"--body-idle", &conf.limits.each.body_idle_s},     {"--max", &conf.limits.max_connections},
+        {"--per-address", &conf.limits.each.max_per_address}, {"--conf", NULL, &conf_path},
+        {"--drain", &conf.limits.drain_s},             {"--write-stall", &conf.limits.each.write_stall_s},
         {"--directory", NULL, &tls_options.directory}, {"--ca", NULL, &tls_options.ca_directory},
         {"--log", NULL, &log_path},                    {"--tickets", NULL, &ticket_path},
     };
@@ -278,6 +278,31 @@ static void rescan(struct tg_tls *tls)
     dprintf(STDOUT_FILENO, "rescanned %zu\n", changed);
 }
 
+/* The sections `listen` and `limits` out of a file, instead of options. */
+static int read_conf(void)
+{
+    static const struct tg_key keys[] = {
+        {"listen", TG_SECTION, offsetof(struct tg_http_conf, listen), .keys = tg_listen_keys, .help = "listeners"},
+        {"limits", TG_SECTION, offsetof(struct tg_http_conf, limits), .keys = tg_limits_keys, .help = "limits"},
+        {NULL},
+    };
+    static struct tg_conf_file file;
+    TG_STRING text = {0};
+
+    if (conf_path == NULL)
+        return 0;
+    tg_try(tg_file_read(conf_path, 65536, &text));
+    tg_conf_read(&file, conf_path, tg_string_text(&text), keys, &conf);
+    tg_http_conf_settle(&file, &conf);
+    if (file.errors.len > 0)
+        return tg_fail("%s", file.errors.base);
+    for (size_t i = 0; i < listener_count; i++) {
+        if (listeners[i].kind <= TG_LISTEN_HTTP)
+            listeners[i].conf = tg_listener_conf_of(listeners[i].kind == TG_LISTEN_HTTPS ? &conf.listen.https : &conf.listen.http, listeners[i].fd);
+    }
+    return 0;
+}
+
 static int serve(const sigset_t *signals)
 {
     struct tg_server *server;
@@ -286,6 +311,7 @@ static int serve(const sigset_t *signals)
     int signal;
 
     tg_try(tg_secret_init());
+    tg_try(read_conf());
     tg_try(tg_tls_new(&tls_options, &tls));
     tg_try(set_tickets(tls));
     if (log_path != NULL)
