@@ -18,12 +18,13 @@ our @EXPORT = qw(http1 read_answer exchange resident_kb crc32_of letters);
 
 my $dir = tempdir(CLEANUP => 1);
 
-# Patchd->start(key => value ...), see settings in patchd.c; tls => 1 makes a certificate
+# Patchd->start(key => value ...), see settings in patchd.c; tls => 1 makes a certificate; under => [command that runs it]
 sub start {
     my ($class, %setting) = @_;
     my $binary = ($ENV{TG_BUILD} // './build') . '/t/h2o/patchd';
     my $tls = delete $setting{tls};
     -x $binary or BAIL_OUT("$binary is missing");
+    my @under = @{ delete $setting{under} // [] };
     my @argument = map { "$_=$setting{$_}" } sort keys %setting;
     push @argument, "cert=$dir/cert.pem", "key=$dir/key.pem" if $tls && make_certificate();
     my $self = bless { stderr => "$dir/stderr." . time }, $class;
@@ -33,7 +34,7 @@ sub start {
     if (!$self->{pid}) {
         open STDOUT, '>&', $in or die;
         open STDERR, '>', $self->{stderr} or die;
-        exec $binary, @argument or die;
+        exec @under, $binary, @argument or die;
     }
     close $in;
     $self->{out} = $out;
