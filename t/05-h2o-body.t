@@ -386,6 +386,13 @@ subtest 'HTTP/2: silence is answered, but not if others use up the window' => su
     is($h2->answer($waiting)->{status}, 200);
 };
 
+subtest 'HTTP/2: a client that has no credit is not timed out' => sub {
+    my $h2 = h2();
+    my $id = $h2->request(method => 'POST', path => '/sip/2600', body => 1);
+    is(upload($h2, $id, pattern(400_000), 5), 400_000, 'it waits until the reader goes on');
+    is($h2->answer($id)->{status}, 200, 'and is answered');
+};
+
 subtest 'HTTP/2: a handler that does not stream gets the whole body' => sub {
     my $body = pattern(2_000_000);
     my $h2 = h2();

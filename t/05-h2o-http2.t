@@ -202,6 +202,59 @@ subtest 'an error that ends a connection is told' => sub {
     is(scalar @error, 11, 'and a preface that is none') or diag join "\n", @error;
 };
 
+subtest 'what an answer waits for can be seen, and the stream be ended' => sub {
+    my $own = Patchd->start;
+    my $watch = sub { return exchange($own->{h1}, "GET /$_[0] HTTP/1.1\r\nHost: a\r\n\r\n")->{body} };
+    my $h2 = Teagate::H2->new(port => $own->{h2}, settings => { 4 => 1000 });
+    my $id = $h2->request(path => '/watched/100000');
+    $h2->wait_for(0.3, sub { 0 });
+    is($watch->('watch'), 'waits=1 sent=1000 headers=0', 'the window of the stream');
+    $h2->send(WINDOW_UPDATE, 0, $id, pack 'N', 500);
+    $h2->wait_for(0.2, sub { 0 });
+    is($watch->('watch'), 'waits=1 sent=1500 headers=0', 'what it lets through is counted');
+    $h2->send(WINDOW_UPDATE, 0, $id, pack 'N', 90_000);
+    $h2->wait_for(0.3, sub { 0 });
+    is($watch->('watch'), 'waits=2 sent=65535 headers=0', 'the window of the connection');
+    $h2->send(HEADERS, END_STREAM, $id + 2, substr $h2->block(path => '/hello'), 0, 10);
+    $h2->wait_for(0.2, sub { 0 });
+    is($watch->('watch'), 'waits=2 sent=65535 headers=1', 'half a block of header fields');
+    $h2->send(CONTINUATION, END_HEADERS, $id + 2, substr $h2->block(path => '/hello'), 10);
+    $h2->send(WINDOW_UPDATE, 0, 0, pack 'N', 20_000);
+    is($h2->answer($id + 2)->{body}, 'hello', 'which is completed');
+    $watch->('cancel');
+    is($h2->answer($id)->{reset}, 8, 'the stream is cancelled');
+    is($watch->('watch'), 'gone', 'with its request');
+    $id = $h2->request(path => '/hello');
+    is($h2->answer($id)->{status}, 200, 'the connection goes on');
+    $id = $h2->request(path => '/watched/900');
+    $h2->answer($id);
+    is($watch->('watch'), 'gone', 'what has been sent waits for nothing');
+    $h2->close;
+    $own->stops_clean;
+};
+
+subtest 'one connection is ended in peace' => sub {
+    my $own = Patchd->start;
+    my $ask = sub { return exchange($own->{h1}, "GET /$_[0] HTTP/1.1\r\nHost: a\r\n\r\n")->{body} };
+    my ($h2, $other) = map { Teagate::H2->new(port => $own->{h2}, settings => { 4 => 1000 }) } 1 .. 2;
+    my $id = $h2->request(path => '/watched/3000');
+    $h2->wait_for(0.2, sub { 0 });
+    $ask->('go-away/0');
+    is(unpack('N', $h2->wait_for(2, sub { $_[0]{type} == GOAWAY })->{payload}), 2**31 - 1, 'it is told');
+    my $late = $h2->request(path => '/hello');
+    is($h2->answer($late)->{status}, 200, 'a request that was on its way is answered');
+    $ask->('go-away/1');
+    is(unpack('N', $h2->wait_for(2, sub { $_[0]{type} == GOAWAY })->{payload}), $late, 'then the last one is named');
+    $h2->request(path => '/hello');
+    $h2->send(WINDOW_UPDATE, 0, $id, pack 'N', 5000);
+    is($h2->answer($id)->{body}, letters(3000), 'what was under way is completed');
+    is($h2->end(3), 0, 'and the connection ends');
+    is($h2->{answers}{ $late + 2 }, undef, 'without what came later');
+    is($other->answer($other->request(path => '/hello'))->{status}, 200, 'another goes on');
+    $_->close for $h2, $other;
+    $own->stops_clean;
+};
+
 subtest 'a CONTINUATION during shutdown is answered and does not spin' => sub {
     $server = Patchd->start;
     my $h2 = h2();

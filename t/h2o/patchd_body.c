@@ -184,6 +184,45 @@ void patchd_hold(h2o_req_t *req)
         h2o_body_open(req, UINT64_MAX, on_hold, NULL);
 }
 
+/* takes a whole window, acknowledges some bytes of it, and goes on after a while */
+static void on_thirst(struct patchd_timer *timer)
+{
+    struct sink *sink = H2O_STRUCT_FROM_MEMBER(struct sink, timer, timer);
+
+    sink->max = 0;
+    h2o_body_ack(sink->req, sink->req->body->unacked);
+}
+
+static void on_sip(h2o_req_t *req, h2o_body_event_t event)
+{
+    struct sink *sink = req->body->data;
+
+    h2o_buffer_consume(&req->body->buf, req->body->buf->size);
+    if (event == H2O_BODY_END) {
+        patchd_answer(req, 200, patchd_printf(req, "%llu", (unsigned long long)req->body->received));
+    } else if (event != H2O_BODY_DATA) {
+        h2o_body_send_error(req, event);
+    } else if (sink->max == 0) {
+        h2o_body_ack(req, req->body->unacked);
+    } else if (req->body->unacked >= req->body->window) {
+        h2o_body_ack(req, 1000);
+        patchd_timer_start(&sink->timer, req->conn->ctx, sink->max, on_thirst);
+    }
+}
+
+static void drop_sip(void *p)
+{
+    patchd_timer_drop(&((struct sink *)p)->timer);
+}
+
+void patchd_sip(h2o_req_t *req)
+{
+    struct sink *sink = create_sink(req, drop_sip);
+
+    sink->max = argument(req);
+    h2o_body_open(req, UINT64_MAX, on_sip, sink);
+}
+
 static void on_early(h2o_req_t *req, h2o_body_event_t event)
 {
     if (req->body->data != NULL)

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "patchd_paths.h"
+#include "h2o/http2.h"
 
 static long argument(h2o_req_t *req)
 {
@@ -111,6 +112,44 @@ static void path_stream(h2o_req_t *req)
     h2o_send(req, &text, 1, H2O_SEND_STATE_FINAL);
 }
 
+/* --- one request that others look at --- */
+
+static h2o_req_t *watched;
+
+static void drop_watched(void *p)
+{
+    watched = NULL;
+}
+
+static void path_watched(h2o_req_t *req)
+{
+    h2o_mem_alloc_shared(&req->pool, 1, drop_watched);
+    watched = req;
+    path_bytes(req);
+}
+
+static void path_watch(h2o_req_t *req)
+{
+    if (watched == NULL)
+        patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("gone")));
+    else
+        patchd_answer(req, 200, patchd_printf(req, "waits=%d sent=%llu headers=%d", h2o_http2_get_wait(watched),
+                                              (unsigned long long)h2o_http2_get_bytes_sent(watched->conn),
+                                              h2o_http2_is_in_headers(watched->conn)));
+}
+
+static void path_cancel(h2o_req_t *req)
+{
+    h2o_http2_cancel(watched, H2O_HTTP2_ERROR_CANCEL);
+    path_hello(req);
+}
+
+static void path_go_away(h2o_req_t *req)
+{
+    h2o_http2_go_away(watched->conn, (int)argument(req));
+    path_hello(req);
+}
+
 static void put(h2o_buffer_t **out, h2o_iovec_t text)
 {
     h2o_memcpy(h2o_buffer_reserve(out, text.len).base, text.base, text.len);
@@ -206,6 +245,10 @@ static const struct {
     {"/delay/", path_delay}, /* MS */
     {"/bytes/", path_bytes}, /* N */
     {"/stream/", path_stream}, /* STATUS */
+    {"/watched/", path_watched}, /* N: as /bytes, to be looked at */
+    {"/watch", path_watch},
+    {"/cancel", path_cancel}, /* the watched one */
+    {"/go-away/", path_go_away}, /* 0, then 1: its connection */
     {"/show", path_show},
     {"/stats", path_stats},
     {"/shutdown", path_shutdown},
@@ -217,6 +260,7 @@ static const struct {
     {"/sink", patchd_sink},          /* "COUNT CRC32" */
     {"/echo", patchd_echo},          /* both ways at once */
     {"/hold", patchd_hold},          /* takes nothing; answers when the body is cut off or the window is full */
+    {"/sip/", patchd_sip},           /* MS: as /sink, with a pause when the window is full */
     {"/early", patchd_early},        /* answers on the first bytes */
     {"/buffer/", patchd_buffer},     /* N: as /sink, by h2o_body_buffer */
 };
