@@ -53,6 +53,7 @@ subtest 'heads with two meanings are refused' => sub {
         'a folded line'               => "GET /show HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n",
         'a bare LF in the first line' => "GET /show HTTP/1.1\nHost: a\r\n\r\n",
         'a bare LF in a field'        => "GET /show HTTP/1.1\r\nHost: a\nX-A: b\r\n\r\n",
+        'a bare LF for the last line' => "GET /show HTTP/1.1\r\nHost: a\r\n\n",
         'a bare CR in a field'        => "GET /show HTTP/1.1\r\nHost: a\r\nX-A: b\rc\r\n\r\n",
         'a NUL in a field'            => "GET /show HTTP/1.1\r\nHost: a\r\nX-A: b\0c\r\n\r\n",
         'a method that is no token'   => "G{T /show HTTP/1.1\r\nHost: a\r\n\r\n",

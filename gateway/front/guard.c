@@ -89,6 +89,13 @@ static bool host_is_clear(const struct tg_visit *visit)
     return count == 0 || (count == 1 && tg_text_same(tg_visit_header(visit, "host"), tg_text_of(visit->req->input.authority)));
 }
 
+/* Who means two things is not asked for a third: over HTTP/1 the connection ends with the answer. */
+static enum tg_step_answer refuse_form(struct tg_visit *visit, const char *why)
+{
+    visit->req->http1_is_persistent = 0;
+    return tg_refuse(visit, TG_ERROR_BAD_REQUEST, why);
+}
+
 enum tg_step_answer tg_step_guard(struct tg_visit *visit)
 {
     struct tg_text method = tg_text_of(visit->req->method);
@@ -97,10 +104,10 @@ enum tg_step_answer tg_step_guard(struct tg_visit *visit)
     if (tg_text_is(method, "CONNECT") || tg_text_is(method, "TRACE"))
         return tg_refuse(visit, TG_ERROR_METHOD, "method");
     if (tg_path_split(tg_text_of(visit->req->path), &visit->path) != 0)
-        return tg_refuse(visit, TG_ERROR_BAD_REQUEST, "path");
+        return refuse_form(visit, "path");
     if (!host_is_clear(visit))
-        return tg_refuse(visit, TG_ERROR_BAD_REQUEST, "host");
+        return refuse_form(visit, "host");
     if (tg_visit_header_count(visit, "authorization") > 1)
-        return tg_refuse(visit, TG_ERROR_BAD_REQUEST, "authorization-twice");
+        return refuse_form(visit, "authorization-twice");
     return TG_STEP_NEXT;
 }

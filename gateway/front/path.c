@@ -34,7 +34,7 @@ static bool is_sound(struct tg_text path)
 
         if ((step = read_byte(path, at, &byte)) == 0 || byte < 0x20 || byte == 0x7f || byte == '\\')
             return false;
-        if (step == 1 && byte == ' ')
+        if (step == 1 && (byte == ' ' || byte == '#')) /* behind "#": a fragment, which is no part of a target and is cut off by some */
             return false;
         if (byte == '/') {
             if (is_dots(&piece))
@@ -48,12 +48,12 @@ static bool is_sound(struct tg_text path)
     return !is_dots(&piece);
 }
 
-static bool has_controls(struct tg_text text)
+static bool is_query(struct tg_text text)
 {
     for (size_t i = 0; i < text.len; ++i)
-        if ((unsigned char)text.base[i] <= ' ' || text.base[i] == 0x7f)
-            return true;
-    return false;
+        if ((unsigned char)text.base[i] <= ' ' || text.base[i] == 0x7f || text.base[i] == '#')
+            return false;
+    return true;
 }
 
 int tg_path_split(struct tg_text target, struct tg_path *out)
@@ -64,7 +64,7 @@ int tg_path_split(struct tg_text target, struct tg_path *out)
     out->raw = mark != NULL ? tg_text_n(target.base, (size_t)(mark - target.base)) : target;
     out->query = mark != NULL ? tg_text_n(mark + 1, target.len - out->raw.len - 1) : (struct tg_text){NULL, 0};
     out->count = 0;
-    if (out->raw.len == 0 || out->raw.base[0] != '/' || !is_sound(out->raw) || has_controls(out->query))
+    if (out->raw.len == 0 || out->raw.base[0] != '/' || !is_sound(out->raw) || !is_query(out->query))
         return TG_PATH_MALFORMED;
     for (rest = out->raw; rest.base != NULL && out->count < TG_PATH_SEGMENTS;) {
         struct tg_text segment = tg_text_cut(&rest, '/');
