@@ -72,4 +72,9 @@ subtest 'a connection wakes one loop' => sub {
     ok($vain{1} < $count, "with it one does ($vain{1} in vain)");
 };
 
+subtest 'a thread costs little' => sub {
+    my ($bytes) = map { hex((split)[5]) } grep { /^\s*TLS\s/ } readpipe "readelf -lW '" . ($ENV{TG_BUILD} // './build') . "/t/h2o/patchd'";
+    cmp_ok($bytes // 1e9, '<', 4096, 'thread-local memory, which the C library clears for each');
+};
+
 done_testing;
