@@ -50,15 +50,19 @@ const char *tg_failure(void)
     return failure;
 }
 
+void tg_out_of_memory(void)
+{
+    static const char message[] = "teagate: out of memory\n";
+
+    if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
+        abort();
+    abort();
+}
+
 static void *or_abort(void *p)
 {
-    if (p == NULL) {
-        static const char message[] = "teagate: out of memory\n";
-
-        if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
-            abort();
-        abort();
-    }
+    if (p == NULL)
+        tg_out_of_memory();
     return p;
 }
 

@@ -39,6 +39,7 @@ void *tg_alloc(size_t size);  /* zeroed */
 void *tg_realloc(void *p, size_t size);
 char *tg_strdup(const char *s);
 char *tg_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void tg_out_of_memory(void) __attribute__((noreturn)); /* says so, and aborts */
 
 static inline void tg_free_cleanup_(void *p)
 {

@@ -3,7 +3,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/result.h"
+#include "base/pages.h"
 
 enum { WAYS = 4 };
 
@@ -17,6 +17,11 @@ struct slot {
     alignas(max_align_t) uint8_t value[];
 };
 
+static size_t size_of(const struct tg_table *table)
+{
+    return table->sets * WAYS * table->slot_size;
+}
+
 void tg_table_init(struct tg_table *table, size_t capacity, size_t value_size)
 {
     size_t align = alignof(max_align_t);
@@ -25,12 +30,12 @@ void tg_table_init(struct tg_table *table, size_t capacity, size_t value_size)
     table->slot_size = (offsetof(struct slot, value) + value_size + align - 1) / align * align;
     while (table->sets * WAYS < capacity)
         table->sets *= 2;
-    table->slots = tg_alloc(table->sets * WAYS * table->slot_size);
+    table->slots = tg_pages_new(size_of(table));
 }
 
 void tg_table_done(struct tg_table *table)
 {
-    free(table->slots);
+    tg_pages_free(table->slots, size_of(table));
     *table = (struct tg_table){NULL};
 }
 
@@ -105,6 +110,7 @@ void tg_table_drop(struct tg_table *table, const uint8_t key[TG_TABLE_KEY])
 
 void tg_table_clear(struct tg_table *table)
 {
-    memset(table->slots, 0, table->sets * WAYS * table->slot_size);
+    if (table->used != 0)
+        tg_pages_clear(table->slots, size_of(table));
     table->used = 0;
 }

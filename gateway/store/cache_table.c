@@ -1,5 +1,6 @@
 #include "store/cache_table.h"
 #include <pthread.h>
+#include "base/pages.h"
 #include "base/result.h"
 
 enum { SHARDS = 16, WAYS = 4, FLOOR_SETS = 64 };
@@ -27,6 +28,11 @@ struct tg_cache_table {
     struct shard shards[SHARDS];
 };
 
+static size_t size_of_places(const struct tg_cache_table *table)
+{
+    return table->sets * WAYS * sizeof(struct place);
+}
+
 struct tg_cache_table *tg_cache_table_new(size_t capacity)
 {
     struct tg_cache_table *table = tg_alloc(sizeof(*table));
@@ -35,7 +41,7 @@ struct tg_cache_table *tg_cache_table_new(size_t capacity)
         ;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&table->shards[i].lock, NULL);
-        table->shards[i].places = tg_alloc(table->sets * WAYS * sizeof(struct place));
+        table->shards[i].places = tg_pages_new(size_of_places(table));
     }
     return table;
 }
@@ -46,7 +52,7 @@ void tg_cache_table_free(struct tg_cache_table *table)
         return;
     for (size_t i = 0; i < SHARDS; i++) {
         pthread_mutex_destroy(&table->shards[i].lock);
-        free(table->shards[i].places);
+        tg_pages_free(table->shards[i].places, size_of_places(table));
     }
     free(table);
 }
@@ -199,7 +205,7 @@ void tg_cache_table_clear(struct tg_cache_table *table, int64_t change)
         struct shard *shard = &table->shards[i];
 
         pthread_mutex_lock(&shard->lock);
-        memset(shard->places, 0, table->sets * WAYS * sizeof(*shard->places));
+        tg_pages_clear(shard->places, size_of_places(table));
         memset(shard->floors, 0, sizeof(shard->floors));
         shard->floor = change;
         pthread_mutex_unlock(&shard->lock);
