@@ -11,6 +11,7 @@ use Teagate::Shell qw(fail);
 my %verbs = (
     judge        => \&judge,
     instructions => \&instructions,
+    proxy        => sub { require Teagate::Bench::Proxy; return Teagate::Bench::Proxy::main(@_) },
 );
 
 sub main {
@@ -45,13 +46,24 @@ sub instructions {
     my $rig = Teagate::Bench::Count::start($build);
     for my $work (@works ? @works : 'h1tls', 'h2m10') {
         my $cost = Teagate::Bench::Count::count($rig, $work);
-        my $of = $cost->{of};
-        my @functions = sort { $of->{$b}[0] <=> $of->{$a}[0] } keys %$of;
-        printf "%s: %.0f instructions a request\n%12s %12s  %s\n", $work, $cost->{instructions}, 'own', 'with calls', 'function';
-        printf "%12.1f %12.1f  %s\n", @{ $of->{$_} }, $_ for grep { $of->{$_}[0] >= $cost->{instructions} / 1000 } @functions;
+        printf "%s: %.0f instructions a request\n%12s %12s  %s\n", $work, $cost->{instructions}, 'own', 'with calls', 'function, and who calls it';
+        print_functions($cost);
         printf "%s: %.2f system calls a request: %s\n\n", $work, Teagate::Bench::Count::sum($cost->{calls}), Teagate::Bench::Count::list($cost->{calls});
     }
     return 0;
+}
+
+sub print_functions {
+    my ($cost) = @_;
+    my ($of, $from) = @$cost{qw(of from)};
+    for my $function (sort { $of->{$b}[0] <=> $of->{$a}[0] } keys %$of) {
+        last if $of->{$function}[0] < $cost->{instructions} / 1000;
+        printf "%12.1f %12.1f  %s\n", @{ $of->{$function} }, $function;
+        my $callers = $from->{ $function =~ s/ [^ ]+\z//r };
+        my @most = grep { $_ && $callers->{$_} > $of->{$function}[1] / 20 } (sort { $callers->{$b} <=> $callers->{$a} } keys %$callers)[0 .. 3];
+        printf "%25.1f      %s\n", $callers->{$_}, $_ for @most;
+    }
+    return;
 }
 
 1;

@@ -45,22 +45,26 @@ sub start {
     return $rig;
 }
 
-# Of a steady request: { instructions, of => { "function file" => [instructions of its own, with what it calls] }, calls => { name => number } }
+# Of a steady request: { instructions, of => { "function file" => [instructions of its own, with what it calls] },
+# from => { function => { "caller file" => instructions with what it calls } }, calls => { name => number } }
 sub count {
     my ($rig, $name) = @_;
     my $work = $WORKS{$name} or fail "there is no work $name; there are: ", join ' ', sort keys %WORKS;
     my $per = $work->{requests}[1] - $work->{requests}[0];
     load($rig, $work, $work->{requests}[0]); # what grows at first has grown
     my ($few, $many) = map { measure($rig, $work, $_) } @{ $work->{requests} };
-    my (%of, %calls);
+    my (%of, %from, %calls);
     for my $function (keys %{ $many->{of} }) {
         my $before = $few->{of}{$function} // [0, 0];
         $of{$function} = [map { ($many->{of}{$function}[$_] - $before->[$_]) / $per } 0, 1];
     }
+    for my $callee (keys %{ $many->{from} }) {
+        $from{$callee}{$_} = ($many->{from}{$callee}{$_} - ($few->{from}{$callee}{$_} // 0)) / $per for keys %{ $many->{from}{$callee} };
+    }
     $calls{$_} = (($many->{calls}{$_} // 0) - ($few->{calls}{$_} // 0)) / $per for keys %{ { %{ $many->{calls} }, %{ $few->{calls} } } };
     leave_out_connections(\%calls);
     delete @calls{qw(clock_gettime gettimeofday time)};
-    return { instructions => ($many->{total} - $few->{total}) / $per, of => \%of, calls => \%calls };
+    return { instructions => ($many->{total} - $few->{total}) / $per, of => \%of, from => \%from, calls => \%calls };
 }
 
 # Connections of an earlier work may end meanwhile: 30 s after their last request. New ones stay visible by their connect.
@@ -113,12 +117,13 @@ sub newest {
 # callgrind's format: names are told once and then by number; the line behind "calls=" is what the call cost in all
 sub read_profile {
     my ($file) = @_;
-    my (%name, %of, $object, $source, $function, $called, $total);
+    my (%name, %of, %from, $object, $source, $function, $callee, $called, $total);
     my $named = sub { my ($kind, $number, $text) = @_; return $name{$kind}{$number} = $text ne '' ? $text : $name{$kind}{$number} };
     open my $in, '<', $file or fail "$file: $!";
     while (my $line = <$in>) {
         if (my ($is_called, $kind, $number, $name) = $line =~ /^(c?)(ob|fi|fe|fl|fn)=\((\d+)\) ?(.*)/) {
             my $text = $named->($kind =~ /^f[iel]/ ? 'file' : $kind, $number, $name);
+            $callee = $text if $is_called && $kind eq 'fn';
             next if $is_called;
             $object = $text =~ s{.*/}{}r if $kind eq 'ob';
             $source = $text =~ s{.*/}{}r if $kind eq 'fl';
@@ -129,12 +134,13 @@ sub read_profile {
             $of{$function} //= [0, 0];
             $of{$function}[0] += $1 if !$called;
             $of{$function}[1] += $1;
+            $from{$callee}{$function} += $1 if $called;
             $called = 0;
         } elsif ($line =~ /^totals: (\d+)/) {
             $total = $1;
         }
     }
-    return { total => $total, of => \%of };
+    return { total => $total, of => \%of, from => \%from };
 }
 
 # { works => [{ work, instructions, calls, and *_goal; undef: no limit }], never => [names] }

@@ -13,7 +13,7 @@ use Teagate::Shell qw(fail capture spawn stop is_alive wait_until free_port slur
 
 our %PATHS = ('1k' => '/ada/project/1k', '10k' => '/ada/project/10k', '1m' => '/ada/project/1m');
 
-# build; before: words put before the program's (valgrind, strace, taskset ...), with DIR for the rig's directory; limits: lines of the
+# build; certified: there is DIR/certs/localhost.crt; before: words put before the program's (valgrind, strace, taskset ...), with DIR for the rig's directory; limits: lines of the
 # configuration's section; upstream_before: the same for the upstream
 sub new {
     my ($class, %options) = @_;
@@ -60,6 +60,7 @@ sub start_upstream {
 sub config {
     my ($self) = @_;
     my $dir = $self->{dir};
+    my $tls = $self->{certified} ? "  directory: $dir/certs\n  internal-ca: auth.localhost" : '  internal-ca: [localhost, auth.localhost]';
     return <<"YAML";
 state: $dir/state
 run: $dir/run
@@ -67,7 +68,7 @@ listen:
   https: "127.0.0.1:$self->{port}"
   backchannel: "127.0.0.1:$self->{backchannel}"
 tls:
-  internal-ca: [localhost, auth.localhost]
+$tls
 limits:
   threads: 1
 $self->{limits}log:
@@ -113,7 +114,11 @@ sub check_answers {
     }
 }
 
-sub log_lines { my ($self) = @_; return scalar(() = slurp("$self->{dir}/access.log") =~ /\n/g) }
+# Whether what was asked for is in the log by its name: the last line may take a second.
+sub is_judged { my ($self) = @_; return wait_until(3, sub { -e "$self->{dir}/access.log" && slurp("$self->{dir}/access.log") =~ / login=bench .* verdict=allow / }) }
+
+# The log is written on, from its beginning.
+sub forget_log { my ($self) = @_; truncate "$self->{dir}/access.log", 0; return }
 
 sub stop_all {
     my ($self) = @_;
