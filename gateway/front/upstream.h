@@ -74,6 +74,7 @@ struct tg_exchange {
     size_t head_rest;                    /* offset of body bytes in head_buffer; SIZE_MAX: none */
     size_t decoded;                      /* decoded bytes at the start of the wire's input */
     size_t seen;                         /* of the head, by the parser */
+    size_t interim;                      /* bytes of interim answers so far */
     uint64_t left;                       /* TG_LEFT_CHUNKED, TG_LEFT_UNTIL_CLOSE or bytes */
     struct phr_chunked_decoder chunks;
     struct tg_sign_in *sign_in;          /* a parked head's worker call */

@@ -44,8 +44,12 @@ int tg_exchange_read_head(struct tg_exchange *exchange)
     const struct tg_gitea_conf *conf = exchange->upstream->conf;
     h2o_socket_t *sock = exchange->wire->sock;
     size_t skipped;
+    int answer = tg_response_head_parse(sock->input->bytes, sock->input->size, exchange->seen, &skipped, &exchange->answer);
 
-    switch (tg_response_head_parse(sock->input->bytes, sock->input->size, exchange->seen, &skipped, &exchange->answer)) {
+    exchange->interim += skipped;
+    if (exchange->interim > TG_RESPONSE_HEAD_MAX) /* a flood, each of which would be a reason to wait longer */
+        return TG_FAILED;
+    switch (answer) {
     case 0:
         break;
     case TG_RESPONSE_MORE:
