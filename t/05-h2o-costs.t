@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
 use Callgrind;
+use IO::Socket::SSL;
 use Patchd;
 use Teagate::H2;
 use Test::More;
@@ -31,6 +32,14 @@ subtest 'HTTP/1' => sub {
     at_most($cost->{inclusive}{phr_parse_request}, 1500, 'instructions to parse a head of 400 bytes');
     at_most($cost->{calls}{h2o_timeout_run} / $cost->{calls}{h2o_evloop_run}, 3, 'timers looked at in a turn of the loop');
     at_most($cost->{calls}{clock_gettime} / $cost->{calls}{h2o_evloop_run}, 2.5, 'clock readings in a turn of the loop');
+    note sprintf '%.0f instructions a request', $cost->{total};
+};
+
+subtest 'HTTP/1 over TLS' => sub {
+    my $socket = IO::Socket::SSL->new(PeerHost => '127.0.0.1', PeerPort => $server->{tls}, SSL_verify_mode => 0) // die "no TLS: $SSL_ERROR";
+    my $cost = $server->cost_of(50, sub { my ($n) = @_; exchange($socket, $head)->{body} eq 'hello' or die 'no answer' for 1 .. $n });
+    at_most(($cost->{calls}{SSL_read} // 0) + ($cost->{calls}{SSL_write} // 0), 0, 'calls of SSL_read and SSL_write');
+    at_most($cost->{inclusive}{decode_ssl_input} + $cost->{inclusive}{h2o_tls13_seal}, 8000, 'instructions to open a record and seal one');
     note sprintf '%.0f instructions a request', $cost->{total};
 };
 

@@ -2,6 +2,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <h2o/tls13.h>
 #include "base/result.h"
 #include "http/tls_parts.h"
 
@@ -85,6 +86,7 @@ SSL_CTX *tg_tls_context_new(struct tg_tls *tls)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets carry everything */
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     SSL_CTX_set_num_tickets(context, 1);
+    h2o_tls13_prepare(context); /* OpenSSL does the handshakes, and TLS 1.2; see doc/h2o.md */
     SSL_CTX_set_timeout(context, TICKET_LIFE_S);
     return context;
 }

@@ -15,6 +15,7 @@
 #include "patchd.h"
 #include "h2o/http1.h"
 #include "h2o/http2.h"
+#include "h2o/tls13.h"
 
 enum { MAX_THREADS = 8, H1 = 0, H2, TLS, NUM_LISTENERS };
 
@@ -38,7 +39,7 @@ static struct {
     {"keepalive", 75000},     {"linger", 2000},           {"linger-bytes", 16 << 20}, {"body-window", 262144},
     {"body-idle", 30000},     {"conn-window", 4 << 20},   {"max-aborted", 100},    {"h2-idle", 10000},
     {"max-requests", 100},    {"max-entity", 1 << 30},    {"server-name", 0},        {"accept-delay", 0},
-    {"max-idle-frames", 1000},
+    {"max-idle-frames", 1000}, {"own-records", 1},       {"key-records", 1 << 24},
 };
 static const char *cert_file, *key_file;
 
@@ -147,6 +148,9 @@ static void create_ssl_ctx(void)
         exit(2);
     }
     SSL_CTX_set_alpn_select_cb(ssl_ctx, select_alpn, NULL);
+    h2o_tls13_max_key_records = patchd_setting("key-records");
+    if (patchd_setting("own-records"))
+        h2o_tls13_prepare(ssl_ctx);
 }
 
 static int open_port(int *port)
