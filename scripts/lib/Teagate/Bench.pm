@@ -11,6 +11,7 @@ use Teagate::Shell qw(fail);
 my %verbs = (
     judge        => \&judge,
     instructions => \&instructions,
+    push         => sub { require Teagate::Bench::Push; return Teagate::Bench::Push::main(@_) },
     proxy        => sub { require Teagate::Bench::Proxy; return Teagate::Bench::Proxy::main(@_) },
 );
 

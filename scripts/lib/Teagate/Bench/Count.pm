@@ -8,7 +8,7 @@ package Teagate::Bench::Count;
 use strict;
 use warnings;
 use Teagate::Bench::Front;
-use Teagate::Shell qw(fail capture slurp);
+use Teagate::Shell qw(fail capture slurp spew);
 use Time::HiRes qw(sleep);
 
 # h2load's options; requests: few, many
@@ -20,6 +20,8 @@ our %WORKS = (
     'h2-10k'    => { load => [qw(-c 32 -m 10)], path => '10k', requests => [640, 1280] },
     'h1tls-1m'  => { load => [qw(--h1 -c 4)], path => '1m', requests => [8, 40] },
     'h2-1m'     => { load => [qw(-c 4 -m 1 -w 24 -W 24)], path => '1m', requests => [8, 40] },
+    'h1-up'     => { load => [qw(--h1 -c 4 -d DIR/1m)], path => 'up', requests => [8, 40] },
+    'h2-up'     => { load => [qw(-c 4 -m 1 -d DIR/1m)], path => 'up', requests => [8, 40] },
 );
 
 sub is_here { my ($program) = @_; return scalar grep { -x "$_/$program" } split /:/, $ENV{PATH} }
@@ -31,7 +33,7 @@ sub can_count_clocks { return is_here('strace') && (capture({ any_status => 1 },
 
 sub load {
     my ($rig, $work, $requests) = @_;
-    my $said = capture('h2load', @{ $work->{load} }, '-n', $requests, '-H', "Cookie: $rig->{cookie}", "$rig->{url}$Teagate::Bench::Rig::PATHS{$work->{path}}");
+    my $said = capture('h2load', (map { s/DIR/$rig->{dir}/r } @{ $work->{load} }), '-n', $requests, '-H', "Cookie: $rig->{cookie}", "$rig->{url}$Teagate::Bench::Rig::PATHS{$work->{path}}");
     $said =~ /^status codes: $requests 2xx/m or fail "not all of $requests requests were answered:\n$said";
 }
 
@@ -41,6 +43,7 @@ sub start {
         # each question for the status ends a profile
         before => [qw(valgrind --tool=callgrind --callgrind-out-file=DIR/callgrind --dump-before=tg_site_status --trace-syscalls=yes
             --log-file=DIR/calls)])->start;
+    spew("$rig->{dir}/1m", 'x' x (1 << 20));
     $rig->check_answers;
     return $rig;
 }

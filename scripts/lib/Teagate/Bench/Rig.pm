@@ -11,7 +11,8 @@ use File::Temp;
 use JSON::PP;
 use Teagate::Shell qw(fail capture spawn stop is_alive wait_until free_port slurp spew);
 
-our %PATHS = ('1k' => '/ada/project/1k', '10k' => '/ada/project/10k', '1m' => '/ada/project/1m');
+our %PATHS = ('1k' => '/ada/project/1k', '10k' => '/ada/project/10k', '1m' => '/ada/project/1m',
+    up => '/ada/project.git/git-receive-pack');
 
 # build; certified: there is DIR/certs/localhost.crt; before: words put before the program's (valgrind, strace, taskset ...), with DIR for the rig's directory; limits: lines of the
 # configuration's section; upstream_before: the same for the upstream
@@ -106,7 +107,7 @@ sub fetch {
 sub check_answers {
     my ($self, $url) = @_;
     $url //= $self->{url};
-    for my $path (sort values %PATHS) {
+    for my $path (@PATHS{qw(1k 10k 1m)}) {
         my $wanted = sha256_hex(fetch("http://127.0.0.1:$self->{upstream_port}$path"));
         for my $protocol (qw(--http1.1 --http2)) {
             sha256_hex(fetch("$url$path", $protocol, '-H', "Cookie: $self->{cookie}")) eq $wanted or fail "$url$path, $protocol: not what the upstream sent";
