@@ -42,8 +42,19 @@ static size_t printable_len(struct tg_text text)
 /* Stands in a value without quotes: everything visible but the quote, "=" and the backslash. */
 static const bool is_plain[256] = {['!'] = true, ['#' ... '<'] = true, ['>' ... '['] = true, [']' ... '~'] = true};
 
+static bool is_all_plain(struct tg_text value)
+{
+    bool all = value.len != 0;
+
+    for (size_t i = 0; i < value.len; i++)
+        all &= is_plain[(unsigned char)value.base[i]];
+    return all;
+}
+
 static bool needs_quotes(struct tg_text value)
 {
+    if (is_all_plain(value))
+        return false;
     for (size_t i = 0; i < value.len;) {
         unsigned char c = (unsigned char)value.base[i];
         size_t len = is_plain[c] ? 1 : c < 0x80 ? 0 : printable_len(tg_text_n(value.base + i, value.len - i));

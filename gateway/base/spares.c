@@ -15,7 +15,7 @@ void *tg_spares_take(struct tg_spares *spares)
     void *block = spares->first;
 
     if (block == NULL)
-        return tg_alloc(spares->size);
+        return tg_realloc(NULL, spares->size);
     memcpy(&spares->first, block, sizeof(block));
     --spares->count;
     return block;

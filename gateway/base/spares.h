@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum { TG_SPARES = 64 };
+enum { TG_SPARES = 256 };
 
 struct tg_spares {
     size_t size; /* of a block; at least that of a pointer */

@@ -5,6 +5,8 @@
 
 /* A row's pattern, cut at "/". */
 struct shape {
+    struct tg_text key; /* the last segment that is fixed, which tells rows apart best; base NULL: none is */
+    size_t key_at;
     struct tg_text segments[TG_DOOR_PATTERN_SEGMENTS];
     size_t count;
     char first; /* byte of every path that fits; 0: any */
@@ -38,6 +40,11 @@ static struct shape read_pattern(const char *pattern)
     }
     if (shape.count != 0 && shape.segments[0].base[0] != '*')
         shape.first = shape.segments[0].base[0];
+    for (size_t i = 0; i < shape.count; ++i)
+        if (memchr(shape.segments[i].base, '*', shape.segments[i].len) == NULL) {
+            shape.key = shape.segments[i];
+            shape.key_at = i;
+        }
     return shape;
 }
 
@@ -109,7 +116,11 @@ static bool segment_fits(struct tg_text pattern, struct tg_text segment)
 
 static bool path_fits(const struct shape *shape, const struct tg_path *path)
 {
+    const struct tg_text *key = &path->segments[shape->key_at];
+
     if (path->count < shape->count || (path->count > shape->count && !shape->open))
+        return false;
+    if (shape->key.base != NULL && (key->len != shape->key.len || key->base[0] != shape->key.base[0]))
         return false;
     for (size_t i = 0; i < shape->count; ++i)
         if (!segment_fits(shape->segments[i], path->segments[i]))

@@ -48,6 +48,34 @@ static bool is_sound(struct tg_text path)
     return !is_dots(&piece);
 }
 
+/* What the bytes of a path can be; all but a few are just themselves. */
+enum byte_class { OTHER, SLASH, ODD };
+
+static const uint8_t byte_classes[256] = {
+    [0 ... ' '] = ODD, ['#'] = ODD, ['%'] = ODD, ['/'] = SLASH, ['\\'] = ODD, [0x7f] = ODD,
+};
+
+/* Cuts the path at its slashes in one pass; false: it holds something that has to be looked at closely, such as a segment that begins
+   with a dot. */
+static bool split_plain(struct tg_path *out)
+{
+    struct tg_text path = out->raw;
+    size_t start = 1;
+
+    for (size_t at = 1; at <= path.len; ++at) {
+        enum byte_class class = at < path.len ? byte_classes[(uint8_t)path.base[at]] : SLASH;
+
+        if (class == OTHER)
+            continue;
+        if (class == ODD || (at != start && path.base[start] == '.'))
+            return false;
+        if (at != start && out->count < TG_PATH_SEGMENTS)
+            out->segments[out->count++] = tg_text_n(path.base + start, at - start);
+        start = at + 1;
+    }
+    return true;
+}
+
 static bool is_query(struct tg_text text)
 {
     for (size_t i = 0; i < text.len; ++i)
@@ -64,7 +92,12 @@ int tg_path_split(struct tg_text target, struct tg_path *out)
     out->raw = mark != NULL ? tg_text_n(target.base, (size_t)(mark - target.base)) : target;
     out->query = mark != NULL ? tg_text_n(mark + 1, target.len - out->raw.len - 1) : (struct tg_text){NULL, 0};
     out->count = 0;
-    if (out->raw.len == 0 || out->raw.base[0] != '/' || !is_sound(out->raw) || !is_query(out->query))
+    if (out->raw.len == 0 || out->raw.base[0] != '/' || !is_query(out->query))
+        return TG_PATH_MALFORMED;
+    if (split_plain(out))
+        return 0;
+    out->count = 0;
+    if (!is_sound(out->raw))
         return TG_PATH_MALFORMED;
     for (rest = out->raw; rest.base != NULL && out->count < TG_PATH_SEGMENTS;) {
         struct tg_text segment = tg_text_cut(&rest, '/');

@@ -129,13 +129,6 @@ static char *put_text(char *at, struct tg_text text)
     return text.len != 0 ? put(at, text.base, text.len) : at;
 }
 
-static char *put_field(char *at, const char *name, struct tg_text value)
-{
-    at = put(at, name, strlen(name));
-    at = put_text(at, value);
-    return PUT_LITERAL(at, "\r\n");
-}
-
 /* Names in a Connection field make those headers hop-by-hop, too. Rare: browsers and git name none but keep-alive and close. */
 static bool named_by_connection(const struct tg_request_head *head, struct tg_text name)
 {
@@ -228,12 +221,13 @@ h2o_iovec_t tg_request_head_write(const struct tg_request_head *head, h2o_mem_po
     *at++ = ' ';
     at = put_text(at, head->target);
     at = PUT_LITERAL(at, " HTTP/1.1\r\n");
-    at = put_field(at, "Host: ", head->authority);
-    at = put_field(at, "X-Forwarded-For: ", head->address);
-    at = put_field(at, "X-Real-IP: ", head->address);
-    at = put_field(at, "X-Forwarded-Proto: ", tg_text(head->scheme));
-    at = put_field(at, "X-Forwarded-Host: ", head->authority);
-    at = put_field(at, "X-Request-ID: ", head->id);
+    at = put_text(PUT_LITERAL(at, "Host: "), head->authority);
+    at = put_text(PUT_LITERAL(at, "\r\nX-Forwarded-For: "), head->address);
+    at = put_text(PUT_LITERAL(at, "\r\nX-Real-IP: "), head->address);
+    at = put_text(PUT_LITERAL(at, "\r\nX-Forwarded-Proto: "), tg_text(head->scheme));
+    at = put_text(PUT_LITERAL(at, "\r\nX-Forwarded-Host: "), head->authority);
+    at = put_text(PUT_LITERAL(at, "\r\nX-Request-ID: "), head->id);
+    at = PUT_LITERAL(at, "\r\n");
     at = put_framing(head, at);
     if (head->keep_cookies)
         at = put_cookies(head, at);

@@ -190,8 +190,10 @@ void tg_response_head_clear(struct tg_response_head *head, const char *session_c
 
     for (size_t i = 0; i < head->count; ++i)
         keep[i] = goes_on(head, i, session_cookie, remember_cookie);
-    for (size_t i = 0; i < head->count; ++i)
-        if (keep[i])
-            head->fields[kept++] = head->fields[i];
+    for (size_t i = 0; i < head->count; ++i) {
+        if (keep[i] && kept != i)
+            head->fields[kept] = head->fields[i];
+        kept += keep[i];
+    }
     head->count = kept;
 }
