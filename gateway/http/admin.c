@@ -53,6 +53,8 @@ static void answer_metrics(struct tg_visit *visit)
     if (server->options.access_log != NULL)
         tg_metric_line(&out, "teagate_access_log_dropped_total", "counter", "Lines of the access log that were dropped.",
                        tg_logfile_dropped(server->options.access_log));
+    tg_metric_line(&out, "teagate_upload_credit_bytes", "gauge", "What clients may have under way of request bodies, of upload-memory.",
+                   __atomic_load_n(&server->h2o._body_charged, __ATOMIC_RELAXED));
     if (admin_of(visit)->metrics != NULL)
         admin_of(visit)->metrics(&out, admin_of(visit)->context);
     answer(visit, 200, "text/plain; version=0.0.4; charset=utf-8", &out);

@@ -69,6 +69,8 @@ const struct tg_key tg_limits_keys[] = {
      .help = "how long requests may go on after a reload or at a stop"},
     {"max-connections", TG_NUMBER, offsetof(struct tg_limits_conf, max_connections), .initial = "10000", .min = 10, .max = 1000000,
      .help = "connections at a time; more are closed at once"},
+    {"upload-memory", TG_BYTES, offsetof(struct tg_limits_conf, upload_memory), .initial = "16m", .min = 1 << 20, .max = INT64_MAX,
+     .help = "what clients may have under way of request bodies, in all; an upload is granted 256k, and up to 4m while Gitea keeps up"},
     CONNECTION_LIMITS(IN_LIMITS)
     {NULL},
 };

@@ -43,6 +43,7 @@ struct tg_limits_conf {
     int64_t threads;                      /* loops; 0: one a processor */
     int64_t drain_s;                      /* how long an old generation may finish; 300 */
     int64_t max_connections;              /* per process; more are closed at accept; 10000 */
+    int64_t upload_memory;                /* bytes of request bodies that clients may have under way, in all; 16m */
     struct tg_connection_limits each;
 };
 

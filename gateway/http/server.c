@@ -10,7 +10,7 @@
 #include "http/server_parts.h"
 #include "io/thread.h"
 
-enum { H1_BODY_WINDOW = 256 * 1024, H2_CONNECTION_WINDOW = 8 << 20, CUT_WAIT_MS = 2000, RESCAN_S = 2 };
+enum { BODY_WINDOW = 256 * 1024, BODY_WINDOW_MAX = 4 << 20, CONNECTION_WINDOW = 65535, CUT_WAIT_MS = 2000, RESCAN_S = 2 };
 
 static size_t processors(void)
 {
@@ -42,14 +42,16 @@ static void configure_h2o(struct tg_server *server)
     h2o_config_init(h2o);
     h2o->server_name = h2o_iovec_init(H2O_STRLIT(""));
     h2o->stream_request_body = 1;
-    h2o->body_window = H1_BODY_WINDOW;
+    h2o->body_window = BODY_WINDOW;
+    h2o->body_window_max = BODY_WINDOW_MAX;
+    h2o->body_budget = (size_t)server->options.conf->limits.upload_memory;
     h2o->body_idle_timeout = LARGEST_MS(server, body_idle_s);
     h2o->handshake_timeout = LARGEST_MS(server, handshake_s);
     h2o->http1.req_timeout = LARGEST_MS(server, head_timeout_s);
     h2o->http1.keepalive_timeout = LARGEST_MS(server, keepalive_s);
     h2o->http1.upgrade_to_http2 = 0;
     h2o->http2.idle_timeout = h2o->http1.keepalive_timeout;
-    h2o->http2.conn_body_window = H2_CONNECTION_WINDOW;
+    h2o->http2.conn_body_window = CONNECTION_WINDOW; /* for bodies that nobody has opened; the others bring their own */
     h2o->http2.on_error = tg_guard_on_http2_error;
 
     h2o_hostconf_t *host = h2o_config_register_host(h2o, h2o_iovec_init(H2O_STRLIT("none")), 65535);

@@ -3,8 +3,6 @@
 #include "http/reply.h"
 #include "http/server_parts.h"
 
-enum { H2_BODY_WINDOW = 1 << 20 };
-
 uint64_t tg_monotonic_us(void)
 {
     struct timespec now;
@@ -143,8 +141,6 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     struct tg_visit *visit = make_visit(req);
 
-    if (req->version >= 0x200 && req->body != NULL)
-        req->body->window = H2_BODY_WINDOW; /* a stream; its connection has a window of its own */
     visit->step = steps_of(visit->connection);
     run_steps(visit);
     return 0;

@@ -40,6 +40,7 @@ static struct {
     {"body-idle", 30000},     {"conn-window", 4 << 20},   {"max-aborted", 100},    {"h2-idle", 10000},
     {"max-requests", 100},    {"max-entity", 1 << 30},    {"server-name", 0},        {"accept-delay", 0},
     {"max-idle-frames", 1000}, {"own-records", 1},       {"key-records", 1 << 24},
+    {"body-window-max", 4 << 20}, {"body-budget", 32 << 20},
 };
 static const char *cert_file, *key_file;
 
@@ -214,6 +215,8 @@ static void configure(void)
     h2o_config_init(&conf);
     conf.stream_request_body = (int)patchd_setting("streaming");
     conf.body_window = patchd_setting("body-window");
+    conf.body_window_max = patchd_setting("body-window-max");
+    conf.body_budget = patchd_setting("body-budget");
     conf.body_idle_timeout = patchd_setting("body-idle");
     conf.max_request_entity_size = patchd_setting("max-entity");
     conf.http1.req_timeout = patchd_setting("req-timeout");

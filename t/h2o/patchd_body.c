@@ -167,6 +167,60 @@ void patchd_echo(h2o_req_t *req)
 
 /* --- the rest --- */
 
+/* acknowledges what comes until it is as much as the path says, then nothing for half a second, then everything */
+struct stall {
+    struct patchd_timer timer;
+    h2o_req_t *req;
+    uint64_t until, count;
+    int is_stalled;
+};
+
+static void drop_stall(void *p)
+{
+    patchd_timer_drop(&((struct stall *)p)->timer);
+}
+
+static void on_stall_over(struct patchd_timer *timer)
+{
+    struct stall *stall = H2O_STRUCT_FROM_MEMBER(struct stall, timer, timer);
+
+    stall->until = UINT64_MAX;
+    stall->is_stalled = 0;
+    h2o_body_ack(stall->req, stall->req->body->unacked);
+}
+
+static void on_stall(h2o_req_t *req, h2o_body_event_t event)
+{
+    struct stall *stall = req->body->data;
+    size_t len = req->body->buf->size;
+
+    stall->count += len;
+    h2o_buffer_consume(&req->body->buf, len);
+    if (event > H2O_BODY_END) {
+        h2o_body_send_error(req, event);
+    } else if (event == H2O_BODY_END) {
+        patchd_answer(req, 200, patchd_printf(req, "%llu", (unsigned long long)stall->count));
+    } else if (stall->count < stall->until) {
+        h2o_body_ack(req, len);
+    } else if (!stall->is_stalled) {
+        stall->is_stalled = 1;
+        patchd_timer_start(&stall->timer, req->conn->ctx, 500, on_stall_over);
+    }
+}
+
+void patchd_stall(h2o_req_t *req)
+{
+    struct stall *stall = h2o_mem_alloc_shared(&req->pool, sizeof(*stall), drop_stall);
+
+    memset(stall, 0, sizeof(*stall));
+    stall->req = req;
+    stall->until = argument(req);
+    if (req->body == NULL)
+        patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("0")));
+    else
+        h2o_body_open(req, UINT64_MAX, on_stall, stall);
+}
+
 /* nothing is acknowledged, so that the client runs into the window; the answer says how much came */
 static void on_hold(h2o_req_t *req, h2o_body_event_t event)
 {

@@ -261,6 +261,7 @@ static const struct {
     {"/echo", patchd_echo},          /* both ways at once */
     {"/hold", patchd_hold},          /* takes nothing; answers when the body is cut off or the window is full */
     {"/sip/", patchd_sip},           /* MS: as /sink, with a pause when the window is full */
+    {"/stall/", patchd_stall},       /* N: takes N bytes, then nothing for half a second */
     {"/early", patchd_early},        /* answers on the first bytes */
     {"/buffer/", patchd_buffer},     /* N: as /sink, by h2o_body_buffer */
 };

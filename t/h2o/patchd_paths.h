@@ -17,6 +17,7 @@ void patchd_later(h2o_req_t *req);
 void patchd_echo(h2o_req_t *req);
 void patchd_hold(h2o_req_t *req);
 void patchd_sip(h2o_req_t *req);
+void patchd_stall(h2o_req_t *req);
 void patchd_early(h2o_req_t *req);
 void patchd_buffer(h2o_req_t *req);
 

@@ -36,7 +36,7 @@ static struct tg_gitea_conf gitea = {
 static struct tg_front_host feature = {.conf = &gitea};
 static struct tg_host host = {.kind = TG_HOST_GITEA, .feature = &feature};
 static struct tg_http_conf http = {
-    .limits = {.threads = 1, .drain_s = 5, .max_connections = 1000,
+    .limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20,
                .each = {.head_timeout_s = 10, .body_idle_s = 3, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}},
 };
 static const struct tg_subscription_conf rules = {
@@ -182,6 +182,7 @@ static bool read_option(const char *option, char *value)
         const char **text;
     } options[] = {
         {"--connect-timeout", &gitea.connect_timeout_s}, {"--head-timeout", &gitea.head_timeout_s}, {"--idle-timeout", &gitea.idle_timeout_s},
+        {"--upload-memory", &http.limits.upload_memory},
         {"--resolve-rate", &gitea.resolve_rate},
         {"--connections", &gitea.max_connections},       {"--body-limit", &gitea.body_limit},       {"--threads", &http.limits.threads},
         {"--host", NULL, &host.authority},               {"--state", NULL, &state},                 {"--log", NULL, &log_path},

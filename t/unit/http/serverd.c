@@ -200,7 +200,7 @@ static const char *const verdicts[] = {"allow", NULL};
 static const struct tg_metric_names metric_names = {door_name, verdicts};
 
 static struct tg_http_conf conf = {
-    .limits = {.threads = 2, .drain_s = 10, .max_connections = 1000,
+    .limits = {.threads = 2, .drain_s = 10, .max_connections = 1000, .upload_memory = 16 << 20,
                .each = {.head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .max_per_address = 0}},
 };
 static struct tg_listener listeners[LISTENERS];
@@ -229,6 +229,7 @@ static bool read_option(const char *option, const char *value)
         int64_t *number;
         const char **text;
     } options[] = {
+        {"--upload-memory", &conf.limits.upload_memory},
         {"--threads", &conf.limits.threads},           {"--head-timeout", &conf.limits.each.head_timeout_s},
         {"--keepalive", &conf.limits.each.keepalive_s},     {"--handshake", &conf.limits.each.handshake_s},
         {"--body-idle", &conf.limits.each.body_idle_s},     {"--max", &conf.limits.max_connections},
