@@ -11,6 +11,7 @@ use Teagate::Shell qw(fail);
 my %verbs = (
     judge        => \&judge,
     instructions => \&instructions,
+    git          => sub { require Teagate::Bench::Git; return Teagate::Bench::Git::main(@_) },
     push         => sub { require Teagate::Bench::Push; return Teagate::Bench::Push::main(@_) },
     proxy        => sub { require Teagate::Bench::Proxy; return Teagate::Bench::Proxy::main(@_) },
 );

@@ -51,6 +51,12 @@ sub run_role {
         '--generation', 1, @listen or POSIX::_exit(127);
 }
 
+sub stop_all {
+    my ($self) = @_;
+    $self->tell('stop') if $self->{pid};
+    return $self->SUPER::stop_all;
+}
+
 sub tell { my ($self, $message) = @_; return defined syswrite $self->{control}, $message }
 
 # The next message; undef when the process has closed its end.

@@ -5,6 +5,7 @@ package Teagate::Bench::Peers;
 
 use strict;
 use warnings;
+use Teagate::Bench::Rig;
 use Teagate::Shell qw(fail capture spawn stop is_alive wait_until free_port slurp spew);
 use IO::Socket::IP;
 
@@ -19,8 +20,8 @@ sub certify {
     spew("$dir/both.pem", slurp("$dir/localhost.crt") . slurp("$dir/localhost.key"), 0600);
 }
 
-# kind: nginx or haproxy; dir: of the rig, with its certificates; upstream: its port; before: words before the command;
-# through: the port by which nginx reaches the upstream, when that is another
+# kind: nginx or haproxy; dir: with its certificates below certs; upstream: a port, for nginx also the path of a socket; before: words before
+# the command; unbuffered: nginx holds back no answers; user: whom nginx becomes when it is root, to reach that socket
 sub start {
     my ($class, %options) = @_;
     my $self = bless { before => [], %options, port => free_port() }, $class;
@@ -29,6 +30,7 @@ sub start {
     my @command = $self->{kind} eq 'nginx' ? $self->nginx : $self->haproxy;
     $self->{pid} = spawn({ log => $self->{log} }, @{ $self->{before} }, @command);
     wait_until(10, sub { !is_alive($self->{pid}) || IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $self->{port}) });
+    Teagate::Bench::Rig::to_end($self);
     is_alive($self->{pid}) or fail "$self->{kind} did not start:\n", slurp($self->{log});
     return $self;
 }
@@ -36,9 +38,12 @@ sub start {
 sub nginx {
     my ($self) = @_;
     my ($dir, $forever) = ("$self->{dir}/nginx", FOREVER);
+    my $upstream = $self->{upstream} =~ m{/} ? "unix:$self->{upstream}" : "127.0.0.1:$self->{upstream}";
+    my $user = $self->{user} && $> == 0 ? "user $self->{user} " . getgrgid((getpwnam $self->{user})[3]) . ';' : '';
     mkdir $dir, 0755;
     spew("$dir/nginx.conf", <<"CONF");
 daemon off;
+$user
 worker_processes 1;
 worker_rlimit_nofile 8192;
 pid $dir/pid;
@@ -54,7 +59,7 @@ http {
     client_max_body_size 0;
     keepalive_requests $forever;
     upstream behind {
-        server 127.0.0.1:$self->{upstream};
+        server $upstream;
         keepalive 512;
         keepalive_requests $forever;
     }
@@ -107,7 +112,5 @@ sub version {
 }
 
 sub stop_all { my ($self) = @_; stop(delete $self->{pid}, 10) if $self->{pid}; return }
-
-sub DESTROY { local ($?, $@); $_[0]->stop_all }
 
 1;

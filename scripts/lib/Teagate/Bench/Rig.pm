@@ -19,6 +19,7 @@ our %PATHS = ('1k' => '/ada/project/1k', '10k' => '/ada/project/10k', '1m' => '/
 sub new {
     my ($class, %options) = @_;
     my $self = bless { before => [], upstream_before => [], limits => '', patience_s => 30, %options }, $class;
+    to_end($self);
     $self->{build} = abs_path($self->{build});
     $self->{dir} = File::Temp->newdir('teagate-bench-XXXXXX', TMPDIR => 1);
     return $self;
@@ -127,6 +128,14 @@ sub stop_all {
     stop(delete $self->{upstream_pid}, 5) if $self->{upstream_pid};
 }
 
-sub DESTROY { local ($?, $@); $_[0]->stop_all }
+# What still runs when we end is ended, whatever the reason.
+my ($owner, @to_end) = $$;
+
+sub to_end { my ($server) = @_; push @to_end, $server; return }
+
+END {
+    local ($?, $@);
+    if ($$ == $owner) { $_->stop_all for reverse @to_end }
+}
 
 1;
