@@ -68,6 +68,15 @@ subtest 'a compression bomb costs the connection' => sub {
     is($h2->end, ENHANCE_YOUR_CALM, '10,001 fields');
 };
 
+subtest 'many bombs of an allowed size cost the connection' => sub {
+    my $h2 = h2();
+    is($h2->answer($h2->request(raw => literal_kept('x-bomb', 'b' x 4000)))->{status}, 200, 'a field of 4 KB');
+    is($h2->answer($h2->request(raw => indexed(62) x 500))->{status}, '431', 'a bomb') for 1 .. 20;
+    is($h2->answer($h2->request)->{status}, 200, 'the connection is kept');
+    $h2->request(raw => indexed(62) x 500);
+    is($h2->end, ENHANCE_YOUR_CALM, 'until there is one too many');
+};
+
 subtest 'a flood of CONTINUATION frames is cut' => sub {
     my $h2 = h2();
     $h2->send(HEADERS, END_STREAM, 1, $h2->block);

@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
 use Patchd;
 use Teagate::H2 qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION END_STREAM END_HEADERS
-    PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED);
+    PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED literal);
 use Test::More;
 use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
 use Time::HiRes qw(time sleep);
@@ -160,6 +160,73 @@ subtest 'frames without effect cost the connection' => sub {
     }
 };
 
+subtest 'windows that open for nothing cost the connection' => sub {
+    for my $id (0, 1) {
+        my $h2 = h2();
+        $h2->request(method => 'POST', path => '/sink', body => 1);
+        $h2->send_bytes(Teagate::H2::frame(WINDOW_UPDATE, 0, $id, pack 'N', 1) x 1100);
+        is($h2->end, ENHANCE_YOUR_CALM, $id ? 'of a stream' : 'of the connection');
+    }
+};
+
+subtest 'frames of closed streams cost the connection' => sub {
+    my %flood = (
+        'RST_STREAM' => [ Teagate::H2::frame(RST_STREAM, 0, 1, pack 'N', 8), 1100 ],
+        'trailers' => [ Teagate::H2::frame(HEADERS, END_HEADERS | END_STREAM, 1, literal('a', 'b')), 1100 ],
+        'DATA' => [ Teagate::H2::frame(DATA, 0, 1, 'x' x 16_384), 1100 ],
+    );
+    for my $name (sort keys %flood) {
+        my $h2 = h2();
+        my $id = $h2->request(method => 'POST', path => '/early', body => 1);
+        $h2->data($id, 'x');
+        is($h2->answer($id)->{status}, 409, "$name: answered before its body has ended");
+        $h2->send_bytes($flood{$name}[0] x $flood{$name}[1]);
+        is($h2->end, $name eq 'trailers' ? STREAM_CLOSED : ENHANCE_YOUR_CALM, "$name: GOAWAY");
+    }
+};
+
+subtest 'a client that opens its windows in small steps is not punished' => sub {
+    my $h2 = h2(settings => { 4 => 1024 });
+    my $id = $h2->request(path => '/bytes/3000000');
+    my $steps = 0;
+    $h2->wait_for(20, sub {
+        my ($frame) = @_;
+        return 1 if $frame->{type} == GOAWAY || $frame->{flags} & END_STREAM && $frame->{id} == $id;
+        return 0 unless $frame->{type} == DATA;
+        $steps++;
+        $h2->send(WINDOW_UPDATE, 0, $_, pack 'N', length $frame->{payload}) for $id, 0;
+        return 0;
+    });
+    cmp_ok($steps, '>', 2000, "$steps steps");
+    is(length $h2->answer($id, 0)->{body}, 3_000_000, 'all of it has come');
+};
+
+subtest 'half a frame is seen while other streams are busy' => sub {
+    my %half = (
+        'a frame' => substr(Teagate::H2::frame(HEADERS, END_HEADERS | END_STREAM, 3, Teagate::H2->block), 0, 15),
+        'a block' => Teagate::H2::frame(HEADERS, END_STREAM, 3, substr Teagate::H2->block, 0, 5),
+        'DATA' => substr(Teagate::H2::frame(DATA, 0, 1, 'x' x 100), 0, 15),
+        'no half' => Teagate::H2::frame(PING, 0, 0, 'x' x 8),
+    );
+    for my $name (sort keys %half) {
+        my $h2 = h2();
+        my $id = $h2->request(path => '/partial/300', $name eq 'DATA' ? (method => 'POST', body => 1) : ());
+        $h2->wait_for(1, sub { $_[0]{type} == SETTINGS }); # it is acknowledged before the half
+        $h2->send_bytes($half{$name});
+        my $want = $name eq 'no half' ? 'none' : $name eq 'DATA' ? 'body' : 'head';
+        like($h2->answer($id)->{body}, qr/^$want /, $name);
+        next if $want eq 'none';
+        cmp_ok(($h2->answer($id)->{body} =~ /(\d+)/)[0], '>=', 200, 'since then');
+    }
+    my $h2 = h2();
+    my $id = $h2->request(path => '/partial/300');
+    $h2->wait_for(1, sub { $_[0]{type} == SETTINGS });
+    $h2->send_bytes(substr $half{'a frame'}, 0, 12);
+    sleep 0.1;
+    $h2->send_bytes(substr(Teagate::H2::frame(HEADERS, END_HEADERS | END_STREAM, 3, Teagate::H2->block), 12));
+    like($h2->answer($id)->{body}, qr/^none /, 'one that was completed is forgotten');
+};
+
 subtest 'frames of a stream that the client has ended are errors' => sub {
     my $h2 = h2();
     my $id = $h2->request(path => '/hello');
@@ -195,11 +262,11 @@ subtest 'an error that ends a connection is told' => sub {
     sleep 0.3;
     my $said = $server->stops_clean;
     my @error = $server->said =~ /^error (-\d+ .*)$/mg;
-    is(scalar(grep { $_ eq '-11 too many frames without effect' } @error), 7, 'floods');
-    is(scalar(grep { /^-5 / } @error), 1, 'closed streams');
+    is(scalar(grep { $_ eq '-11 too many frames without effect' } @error), 11, 'floods');
+    is(scalar(grep { /^-5 / } @error), 2, 'closed streams');
     is(scalar(grep { $_ eq '-11 too many aborted streams' } @error), 1, 'aborted streams');
     is(scalar(grep { /^-1 / } @error), 1, 'a protocol error');
-    is(scalar @error, 11, 'and a preface that is none') or diag join "\n", @error;
+    is(scalar @error, 16, 'and a preface that is none') or diag join "\n", @error;
 };
 
 subtest 'what an answer waits for can be seen, and the stream be ended' => sub {

@@ -49,6 +49,13 @@ subtest 'one read event is bounded' => sub {
     ok($got >= 65_536 && $got <= 262_144, "$got bytes at once");
 };
 
+subtest 'one read event takes as much as is wanted' => sub {
+    is(exchange($server->{h1}, get('/read-cap/16000'))->{status}, 200);
+    my ($got) = exchange($server->{h1}, get('/flood'))->{body} =~ /got=(\d+)/;
+    ok($got >= 8192 && $got <= 32_768, "$got bytes at once");
+    is(exchange($server->{h1}, get('/read-cap/131072'))->{status}, 200);
+};
+
 $server->stops_clean;
 
 subtest 'a connection wakes one loop' => sub {

@@ -2,6 +2,7 @@
  * patchd_paths.c - what the paths of the test server do; those that take a body are in patchd_body.c
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -42,6 +43,7 @@ struct later {
     struct patchd_timer timer;
     h2o_req_t *req;
     int status;
+    bool tells_partial;
 };
 
 static void drop_later(void *p)
@@ -49,14 +51,24 @@ static void drop_later(void *p)
     patchd_timer_drop(&((struct later *)p)->timer);
 }
 
+static h2o_iovec_t partial_text(h2o_req_t *req)
+{
+    int is_body;
+    uint64_t since_ms = h2o_http2_partial_since(req->conn->callbacks->get_socket(req->conn), &is_body);
+
+    if (since_ms == 0)
+        return h2o_iovec_init(H2O_STRLIT("none "));
+    return patchd_printf(req, "%s %llu", is_body ? "body" : "head", (unsigned long long)(h2o_now(req->conn->ctx->loop) - since_ms));
+}
+
 static void on_later(struct patchd_timer *timer)
 {
     struct later *later = H2O_STRUCT_FROM_MEMBER(struct later, timer, timer);
 
-    patchd_answer(later->req, later->status, h2o_iovec_init(H2O_STRLIT("later")));
+    patchd_answer(later->req, later->status, later->tells_partial ? partial_text(later->req) : h2o_iovec_init(H2O_STRLIT("later")));
 }
 
-static void answer_later(h2o_req_t *req, int status, uint64_t wait_ms)
+static struct later *answer_later(h2o_req_t *req, int status, uint64_t wait_ms)
 {
     struct later *later = h2o_mem_alloc_shared(&req->pool, sizeof(*later), drop_later);
 
@@ -64,6 +76,7 @@ static void answer_later(h2o_req_t *req, int status, uint64_t wait_ms)
     later->req = req;
     later->status = status;
     patchd_timer_start(&later->timer, req->conn->ctx, wait_ms, on_later);
+    return later;
 }
 
 /* --- paths --- */
@@ -217,6 +230,12 @@ static void on_flood_read(h2o_socket_t *sock, const char *err)
     patchd_answer(req, 200, patchd_printf(req, "got=%zu", got));
 }
 
+static void path_read_cap(h2o_req_t *req)
+{
+    h2o_socket_max_bytes_per_read = (size_t)argument(req);
+    path_hello(req);
+}
+
 static void path_flood(h2o_req_t *req)
 {
     static const char block[16384];
@@ -235,6 +254,12 @@ static void path_flood(h2o_req_t *req)
     h2o_socket_read_start(sock, on_flood_read);
 }
 
+/* Whether a frame or a block of fields of this connection is incomplete after a while. */
+static void path_partial(h2o_req_t *req)
+{
+    answer_later(req, 200, argument(req))->tells_partial = true;
+}
+
 static const struct {
     const char *prefix;
     void (*run)(h2o_req_t *req);
@@ -243,6 +268,7 @@ static const struct {
     {"/refuse-later/", path_refuse_later}, /* MS */
     {"/refuse", path_refuse},
     {"/delay/", path_delay}, /* MS */
+    {"/partial/", path_partial}, /* MS; HTTP/2 */
     {"/bytes/", path_bytes}, /* N */
     {"/stream/", path_stream}, /* STATUS */
     {"/watched/", path_watched}, /* N: as /bytes, to be looked at */
@@ -255,6 +281,7 @@ static const struct {
     {"/block/", path_block}, /* MS */
     {"/clock/", path_clock}, /* SECONDS */
     {"/flood", path_flood},
+    {"/read-cap/", path_read_cap}, /* BYTES */
     {"/limit/", patchd_limit},       /* N: as /sink, up to N bytes */
     {"/sink-later/", patchd_later},  /* MS: as /sink, opened after a while */
     {"/sink", patchd_sink},          /* "COUNT CRC32" */
