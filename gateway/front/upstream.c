@@ -286,6 +286,8 @@ enum tg_step_answer tg_step_upstream(struct tg_visit *visit)
         return tg_refuse(visit, TG_ERROR_TOO_LARGE, "body-limit");
     exchange = make_exchange(visit, host);
     write_request(exchange, host);
+    tg_visit_tell_head(visit, exchange->head.len);
+    tg_exchange_tell_held(exchange);
     switch (tg_wire_take(exchange, false)) {
     case 0:
         tg_exchange_arm(exchange);

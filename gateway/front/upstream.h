@@ -27,6 +27,7 @@ enum {
     TG_UPSTREAM_WAITING = 64 * 1024,     /* decoded bytes of an answer that wait for the client before reading stops */
     TG_UPSTREAM_IDLE_MS = 30 * 1000,     /* how long an unused wire is kept */
     TG_UPSTREAM_QUEUE = 1024,            /* exchanges that wait for a wire */
+    TG_UPSTREAM_STALL_MS = 1000,         /* how long a client may keep a wire without moving while others wait for one */
 };
 
 struct tg_exchange;
@@ -40,6 +41,7 @@ struct tg_wire {
     struct tg_wire *next, **slot;        /* among the idle ones */
     uint64_t idle_ms;                    /* since when */
     bool connected, uncounted;
+    size_t *tally;                       /* wires of the exchange's connection */
 };
 
 /* One Gitea, as one loop reaches it. */
@@ -49,7 +51,7 @@ struct tg_upstream {
     struct sockaddr_storage address;
     socklen_t address_len;
     struct tg_wire *idle;                /* the last used first: few and warm ones */
-    size_t open;                         /* wires that count against the limit */
+    size_t open, busy;                   /* wires that count against the limit, and those of them that are in use */
     struct tg_exchange *waiting, **waiting_end;
     size_t waiting_count;
     h2o_timeout_entry_t serve;           /* hands out freed wires in the loop's next turn */
@@ -150,6 +152,7 @@ void tg_exchange_start(struct tg_exchange *exchange);
 void tg_exchange_readable(struct tg_exchange *exchange, const char *error);
 int tg_exchange_decode(struct tg_exchange *exchange, char *bytes, size_t len, size_t *decoded);
 void tg_exchange_pump(struct tg_exchange *exchange);
+void tg_exchange_tell_held(struct tg_exchange *exchange); /* to the server: what waits in memory */
 void tg_exchange_on_proceed(h2o_generator_t *self, h2o_req_t *req);
 void tg_exchange_on_stop(h2o_generator_t *self, h2o_req_t *req);
 

@@ -44,7 +44,7 @@ static h2o_iovec_t take_bytes(struct tg_exchange *exchange)
         bytes = h2o_iovec_init(exchange->head_buffer->bytes + exchange->head_rest, exchange->head_buffer->size - exchange->head_rest);
         exchange->head_rest = SIZE_MAX;
     } else if (exchange->wire != NULL && exchange->decoded != 0) {
-        bool is_long = exchange->left > 16384 && exchange->left < TG_LEFT_CHUNKED;
+        bool is_long = exchange->left > 16384 && exchange->left < TG_LEFT_CHUNKED && !tg_visit_is_tight(exchange->visit);
 
         sock = exchange->wire->sock;
         exchange->flying = sock->input;
@@ -81,6 +81,17 @@ static void send_head(h2o_req_t *req)
     last->do_send(last, req, NULL, 0, H2O_SEND_STATE_IN_PROGRESS);
 }
 
+static size_t capacity_of(const h2o_buffer_t *buffer)
+{
+    return buffer != NULL ? buffer->capacity : 0;
+}
+
+void tg_exchange_tell_held(struct tg_exchange *exchange)
+{
+    tg_visit_hold(exchange->visit, 2 * exchange->head.len + capacity_of(exchange->head_buffer) + capacity_of(exchange->flying) +
+                                       (exchange->wire != NULL ? capacity_of(exchange->wire->sock->input) : 0));
+}
+
 /* Sends what there is if the client can take it. The exchange may be gone afterwards. */
 void tg_exchange_pump(struct tg_exchange *exchange)
 {
@@ -88,6 +99,7 @@ void tg_exchange_pump(struct tg_exchange *exchange)
     h2o_iovec_t bytes;
     h2o_send_state_t last;
 
+    tg_exchange_tell_held(exchange);
     if (exchange->finished || exchange->sending || exchange->parked || !exchange->started)
         return;
     bytes = take_bytes(exchange);
@@ -200,7 +212,7 @@ void tg_exchange_readable(struct tg_exchange *exchange, const char *error)
         tg_exchange_fail(exchange, TG_ERROR_UPSTREAM_DOWN, "bad-body");
         return;
     }
-    if (!exchange->answer_done && exchange->decoded >= TG_UPSTREAM_WAITING) {
+    if (!exchange->answer_done && exchange->decoded >= (tg_visit_is_tight(exchange->visit) ? 1 : TG_UPSTREAM_WAITING)) {
         exchange->paused = true;
         h2o_socket_read_stop(exchange->wire->sock);
     }

@@ -5,6 +5,8 @@
 #include "base/result.h"
 #include "front/state.h"
 
+enum { SHARED_FROM = 32 /* wires; fewer are given to whoever comes */ };
+
 int tg_upstream_address(const struct tg_address *address, struct sockaddr_storage *out, socklen_t *len)
 {
     struct sockaddr_un *local = (struct sockaddr_un *)out;
@@ -103,6 +105,27 @@ static void on_connected(h2o_socket_t *sock, const char *error)
     tg_exchange_connected(wire->exchange, error);
 }
 
+/* The wire is the exchange's. */
+static void give_wire(struct tg_exchange *exchange, struct tg_wire *wire)
+{
+    wire->exchange = exchange;
+    exchange->wire = wire;
+    wire->tally = tg_visit_tally(exchange->visit);
+    *wire->tally += !wire->uncounted;
+    exchange->upstream->busy += !wire->uncounted;
+}
+
+/* One connection of HTTP/2 cannot have all: the last quarter is for those that have none. */
+static bool may_have_wire(const struct tg_exchange *exchange)
+{
+    const struct tg_upstream *upstream = exchange->upstream;
+    size_t most = (size_t)upstream->conf->max_connections, own = *tg_visit_tally(exchange->visit);
+
+    if (own == 0 || most < SHARED_FROM || exchange->visit->door == TG_DOOR_EVENTS)
+        return true;
+    return own < most / 4 && upstream->busy < most - most / 4;
+}
+
 static int connect_wire(struct tg_exchange *exchange)
 {
     struct tg_upstream *upstream = exchange->upstream;
@@ -114,10 +137,10 @@ static int connect_wire(struct tg_exchange *exchange)
         return TG_WIRE_UNREACHABLE;
     h2o_buffer_set_prototype(&sock->input, &upstream->part->head_buffers);
     wire = tg_alloc(sizeof(*wire));
-    *wire = (struct tg_wire){.sock = sock, .upstream = upstream, .exchange = exchange};
+    *wire = (struct tg_wire){.sock = sock, .upstream = upstream};
     wire->uncounted = exchange->visit->door == TG_DOOR_EVENTS; /* one for each open page: they would use up the limit */
     sock->data = wire;
-    exchange->wire = wire;
+    give_wire(exchange, wire);
     exchange->was_reused = false;
     upstream->open += !wire->uncounted;
     tg_metric_add(&metrics_of(upstream)->upstream_open, 1);
@@ -128,17 +151,32 @@ static int connect_wire(struct tg_exchange *exchange)
 static void reuse_wire(struct tg_exchange *exchange, struct tg_wire *wire)
 {
     unlink_idle(wire);
-    wire->exchange = exchange;
-    exchange->wire = wire;
+    give_wire(exchange, wire);
     exchange->was_reused = true;
     tg_metric_add(&metrics_of(exchange->upstream)->upstream_reuses, 1);
     tg_exchange_connected(exchange, NULL);
+}
+
+static int wait_for_wire(struct tg_exchange *exchange)
+{
+    struct tg_upstream *upstream = exchange->upstream;
+
+    if (upstream->waiting_count >= TG_UPSTREAM_QUEUE)
+        return TG_WIRE_FULL;
+    exchange->waiting = true;
+    exchange->waiting_next = NULL;
+    *upstream->waiting_end = exchange;
+    upstream->waiting_end = &exchange->waiting_next;
+    ++upstream->waiting_count;
+    return 0;
 }
 
 int tg_wire_take(struct tg_exchange *exchange, bool fresh)
 {
     struct tg_upstream *upstream = exchange->upstream;
 
+    if (!may_have_wire(exchange))
+        return wait_for_wire(exchange);
     if (upstream->idle != NULL && !fresh) {
         reuse_wire(exchange, upstream->idle);
         return 0;
@@ -149,14 +187,7 @@ int tg_wire_take(struct tg_exchange *exchange, bool fresh)
         wire_close(upstream->idle);
         return connect_wire(exchange);
     }
-    if (upstream->waiting_count >= TG_UPSTREAM_QUEUE)
-        return TG_WIRE_FULL;
-    exchange->waiting = true;
-    exchange->waiting_next = NULL;
-    *upstream->waiting_end = exchange;
-    upstream->waiting_end = &exchange->waiting_next;
-    ++upstream->waiting_count;
-    return 0;
+    return wait_for_wire(exchange);
 }
 
 void tg_wire_stop_waiting(struct tg_exchange *exchange)
@@ -174,14 +205,24 @@ void tg_wire_stop_waiting(struct tg_exchange *exchange)
     --upstream->waiting_count;
 }
 
+static struct tg_exchange *next_in_line(struct tg_upstream *upstream)
+{
+    struct tg_exchange *exchange = upstream->waiting;
+
+    if (upstream->idle == NULL && upstream->open >= (size_t)upstream->conf->max_connections)
+        return NULL;
+    while (exchange != NULL && !may_have_wire(exchange))
+        exchange = exchange->waiting_next;
+    return exchange;
+}
+
 /* Hands freed room to those who wait, first come first served. */
 static void on_serve(h2o_timeout_entry_t *entry)
 {
     struct tg_upstream *upstream = H2O_STRUCT_FROM_MEMBER(struct tg_upstream, serve, entry);
+    struct tg_exchange *exchange;
 
-    while (upstream->waiting != NULL && (upstream->idle != NULL || upstream->open < (size_t)upstream->conf->max_connections)) {
-        struct tg_exchange *exchange = upstream->waiting;
-
+    while ((exchange = next_in_line(upstream)) != NULL) {
         tg_wire_stop_waiting(exchange);
         if (tg_wire_take(exchange, false) != 0)
             tg_exchange_fail(exchange, TG_ERROR_UPSTREAM_DOWN, "connect");
@@ -206,6 +247,8 @@ void tg_wire_leave(struct tg_exchange *exchange, bool keep)
         return;
     exchange->wire = NULL;
     wire->exchange = NULL;
+    *wire->tally -= !wire->uncounted;
+    upstream->busy -= !wire->uncounted;
     if (!keep || wire->uncounted || !wire->connected || wire->sock->input->size != 0) {
         wire_close(wire);
     } else {
@@ -220,6 +263,22 @@ void tg_wire_leave(struct tg_exchange *exchange, bool keep)
     serve_soon(upstream);
 }
 
+/* Whoever keeps a wire, and neither sends nor takes anything, while others wait for one. */
+static void free_stalled(struct tg_upstream *upstream)
+{
+    size_t most = (size_t)upstream->conf->max_connections;
+
+    if (upstream->waiting == NULL || upstream->busy < most - most / 8)
+        return;
+    for (struct tg_exchange *exchange = upstream->part->exchanges; exchange != NULL; exchange = exchange->next) {
+        bool is_clients_turn = exchange->upstream == upstream && exchange->wire != NULL && !exchange->wire->uncounted &&
+                               !exchange->finished && exchange->deadline_ms == 0;
+
+        if (is_clients_turn && tg_visit_stalled_ms(exchange->visit) >= TG_UPSTREAM_STALL_MS)
+            tg_visit_cut_hoarder(exchange->visit);
+    }
+}
+
 void tg_upstream_sweep(struct tg_upstream *upstream, uint64_t now_ms)
 {
     struct tg_wire *wire, *next;
@@ -229,5 +288,6 @@ void tg_upstream_sweep(struct tg_upstream *upstream, uint64_t now_ms)
         if (now_ms - wire->idle_ms >= TG_UPSTREAM_IDLE_MS)
             wire_close(wire);
     }
+    free_stalled(upstream);
     serve_soon(upstream);
 }

@@ -39,13 +39,18 @@ struct tg_metrics {
     _Atomic uint64_t latency_us[TG_METRIC_HOSTS];
     _Atomic uint64_t connections, connections_open, handshakes, handshakes_failed, refused_connections;
     _Atomic uint64_t upstream_connects, upstream_reuses, upstream_retries, upstream_failures, upstream_timeouts, upstream_open;
-    _Atomic uint64_t bytes_in, bytes_out;
+    _Atomic uint64_t bytes_in, bytes_out, held;
     _Atomic uint64_t attacks[TG_ATTACK_KINDS];
 };
 
 static inline void tg_metric_add(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+static inline void tg_metric_set(_Atomic uint64_t *gauge, uint64_t n)
+{
+    atomic_store_explicit(gauge, n, memory_order_relaxed);
 }
 
 /* What the indexes of `judged` are called; the server gets it with its options. */

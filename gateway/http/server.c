@@ -107,6 +107,7 @@ static void end_loop(struct tg_server_loop *loop)
         parts[i].drop(loop->parts[i]);
     tg_server_stop_listening(loop);
     h2o_timeout_unlink(&loop->own->tick);
+    h2o_timeout_unlink(&loop->own->relief);
     h2o_timeout_unlink(&loop->context.http2._graceful_shutdown_timeout);
     tg_loop_stop(loop->loop);
 }
@@ -128,12 +129,14 @@ static void make_id_prefix(char out[8])
 static struct tg_loop_own *make_own(struct tg_server *server, struct tg_server_loop *loop)
 {
     struct tg_loop_own *own = tg_alloc(sizeof(*own));
+    int64_t max_held = server->options.conf->limits.max_held;
 
     own->loop = loop;
     own->visits.size = sizeof(struct tg_visit);
     own->ears = tg_alloc((server->options.listener_count + 1) * sizeof(*own->ears));
     h2o_linklist_init_anchor(&own->connections);
     h2o_linklist_init_anchor(&own->watched);
+    own->held_limit = max_held > 0 ? (size_t)max_held / server->wanted_loops : SIZE_MAX / 2;
     make_id_prefix(own->id_prefix);
     own->to_start.run = on_start;
     own->to_drain.run = on_drain;
@@ -162,17 +165,17 @@ static int make_loop(struct tg_server *server, size_t index)
 
 int tg_server_new(const struct tg_server_options *options, struct tg_server **out)
 {
-    size_t wanted = options->conf->limits.threads > 0 ? (size_t)options->conf->limits.threads : processors();
     struct tg_server *server = tg_alloc(sizeof(*server));
 
     server->options = *options;
-    server->loops = tg_alloc(wanted * sizeof(*server->loops));
+    server->wanted_loops = options->conf->limits.threads > 0 ? (size_t)options->conf->limits.threads : processors();
+    server->loops = tg_alloc(server->wanted_loops * sizeof(*server->loops));
     server->guard = tg_guard_new();
     pthread_mutex_init(&server->watch_lock, NULL);
     pthread_cond_init(&server->watch_wake, NULL);
     configure_h2o(server);
     set_socket_options(server);
-    for (size_t i = 0; i < wanted; i++) {
+    for (size_t i = 0; i < server->wanted_loops; i++) {
         int result = make_loop(server, i);
 
         if (result < 0) {

@@ -89,6 +89,7 @@ static void start_connection(const struct arrival *arrival)
     connection->limits = tg_limits_of(loop->server, arrival->listener);
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
     connection->since_ms = h2o_now(loop->context.loop);
+    connection->idle_since_ms = h2o_now(loop->context.loop);
     connection->peer = arrival->peer;
     connection->is_counted = arrival->is_counted;
     connection->is_forwarded = arrival->is_proxy;

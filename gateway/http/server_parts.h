@@ -34,6 +34,11 @@ struct tg_connection {
     struct sockaddr_storage peer;     /* the client; with the PROXY protocol, what its header says */
     bool is_counted;                  /* by its address */
     bool is_forwarded;                /* the peer is a trusted proxy: X-Forwarded-For says who the client is */
+    bool is_cut;                      /* as an attack, which was told; its end is near */
+    size_t held, head_bytes;          /* that its visits hold */
+    size_t moved;                     /* bytes that had come and gone */
+    uint64_t moved_ms;                /* at this time; not much has come or gone since */
+    size_t tally;                     /* see tg_visit_tally */
     char address[TG_ADDRESS_TEXT];
     char alert[7];                    /* a TLS record on its way out */
 };
@@ -56,6 +61,10 @@ struct tg_loop_own {
     h2o_linklist_t watched;           /* visits of HTTP/1 under way */
     h2o_timeout_entry_t tick;
     unsigned ticks;
+    size_t held, held_limit;          /* bytes that visits hold, and may */
+    bool is_tight;                    /* nearly as much as they may */
+    uint64_t relieved_ms;
+    h2o_timeout_entry_t relief;
     uint64_t draining_since_ms;       /* 0: no */
     struct tg_spares visits;
     uint32_t ids;                     /* counted up for request ids */
@@ -69,7 +78,7 @@ struct tg_server {
     struct tg_server_options options;
     h2o_globalconf_t h2o;
     struct tg_server_loop *loops;
-    size_t loop_count;
+    size_t loop_count, wanted_loops;
     bool is_started;
     _Atomic bool is_draining;
     _Atomic size_t loops_draining;
@@ -114,6 +123,12 @@ void tg_connection_start_tls(struct tg_connection *connection);
 void tg_connection_start_handshake(struct tg_connection *connection); /* its clock; once */
 void tg_connection_end_handshake(struct tg_connection *connection);
 void tg_connection_time_out(struct tg_connection *connection);      /* no handshake in time: closes */
+
+/* server_hoard.c; on the loop */
+void tg_connection_note_progress(struct tg_connection *connection, uint64_t now_ms);
+void tg_connection_cut(struct tg_connection *connection, enum tg_attack attack);
+void tg_visit_hold_nothing(struct tg_visit *visit);               /* at its end */
+void tg_server_thin_out(struct tg_server_loop *loop);
 
 /* server_watch.c; on the loop */
 bool tg_connection_was_slow(const struct tg_connection *connection); /* at its end: did its head not come in time? */

@@ -2,6 +2,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "http/server_parts.h"
+/* does not stand alone */
+#include <h2o/http2.h>
 
 /* What a loop does ten times a second: clients that left, half a head over HTTP/2, draining. */
 
@@ -117,16 +119,24 @@ static void note_head(struct tg_connection *connection, uint64_t now)
         connection->head_since_ms = now;
 }
 
-/* A frame that dribbles in re-arms libh2o's idle timeout with every byte. Of HTTP/1 it measures heads itself. */
-static bool is_slow_head(struct tg_connection *connection, uint64_t now)
+/* A frame that dribbles in re-arms libh2o's idle timeout with every byte, and beside busy streams there is none. Of HTTP/1 it measures
+   heads and bodies itself. */
+static void cut_if_partial(struct tg_connection *connection, uint64_t now)
 {
-    note_head(connection, now);
-    return connection->protocol == TG_PROTOCOL_HTTP2 && slow_ms(connection, now) > head_timeout_ms(connection);
+    int is_body;
+    uint64_t since_ms, most_ms;
+
+    if (connection->protocol != TG_PROTOCOL_HTTP2 || connection->is_cut)
+        return;
+    since_ms = h2o_http2_partial_since(connection->sock, &is_body);
+    most_ms = is_body ? (uint64_t)connection->limits->body_idle_s * 1000 : head_timeout_ms(connection);
+    if (since_ms != 0 && now - since_ms > most_ms)
+        tg_connection_cut(connection, is_body ? TG_ATTACK_SLOW_BODY : TG_ATTACK_SLOW_HEAD);
 }
 
 bool tg_connection_was_slow(const struct tg_connection *connection)
 {
-    return slow_ms(connection, now_ms(connection->loop)) + 2 * WATCH_MS > head_timeout_ms(connection);
+    return !connection->is_cut && slow_ms(connection, now_ms(connection->loop)) + 2 * WATCH_MS > head_timeout_ms(connection);
 }
 
 static bool is_readable(h2o_socket_t *sock)
@@ -164,9 +174,12 @@ static void close_idle(struct tg_server_loop *loop)
         struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
 
         next = node->next;
+        note_head(connection, now);
+        tg_connection_note_progress(connection, now);
+        cut_if_partial(connection, now);
         if (is_slow_handshake(connection, now))
             tg_connection_time_out(connection);
-        else if (is_slow_head(connection, now) || is_done(connection, now))
+        else if (is_done(connection, now))
             shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
     }
 }
@@ -202,6 +215,7 @@ static void on_tick(h2o_timeout_entry_t *entry)
 
     if (own->ears_pause)
         tg_server_resume_listening(loop);
+    tg_server_thin_out(loop);
     if (++own->ticks % TICKS_A_WATCH == 0) {
         watch_clients(loop);
         close_idle(loop);

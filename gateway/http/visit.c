@@ -71,6 +71,7 @@ static void on_visit_over(void *holder)
 
     if (h2o_linklist_is_linked(&visit->watched))
         h2o_linklist_unlink(&visit->watched);
+    tg_visit_hold_nothing(visit);
     visit->connection->visits--;
     visit->connection->idle_since_ms = h2o_now(visit->loop->context.loop);
     if (visit->req->timestamps.response_end_at.tv_sec == 0 && visit->req->upgrade.base == NULL)
@@ -103,6 +104,7 @@ static struct tg_visit *make_visit(h2o_req_t *req)
         tg_visit_find_client(visit);
     make_id(visit);
     connection->visits++;
+    tg_visit_hold(visit, 0);
     if (connection->protocol == TG_PROTOCOL_HTTP1)
         h2o_linklist_insert(&visit->loop->own->watched, &visit->watched);
     return visit;
@@ -141,6 +143,10 @@ static int on_request(h2o_handler_t *self, h2o_req_t *req)
 {
     struct tg_visit *visit = make_visit(req);
 
+    if (visit->connection->is_cut) { /* what it had sent before it was */
+        tg_reply_text(visit, 503, "");
+        return 0;
+    }
     visit->step = steps_of(visit->connection);
     run_steps(visit);
     return 0;

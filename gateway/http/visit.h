@@ -91,6 +91,7 @@ struct tg_visit {
     struct tg_connection *connection;   /* the server's; down to here */
     h2o_linklist_t watched;             /* HTTP/1: a client that leaves while nothing is read or written is noticed within a second */
     bool is_gone;                       /* the client left before its answer was complete */
+    size_t held, head_bytes;            /* by tg_visit_hold, tg_visit_tell_head */
 };
 
 /* Goes on with the step behind the one that waited. On the loop's thread, never inside the step itself. The visit may be gone
@@ -101,6 +102,21 @@ void tg_visit_resume(struct tg_visit *visit);
    something on behalf of a visit forgets it there. Hooks run in the reverse order of their registration, before what was allocated in
    the request's pool earlier is gone. A client that leaves is noticed within a second, also while nobody reads or writes. */
 void tg_visit_on_gone(struct tg_visit *visit, void (*on_gone)(void *data), void *data);
+
+/* Tells how many bytes are held now on behalf of the visit, besides those of every visit: the answer that the client has not taken, what
+   belongs to its request. When all of them hold too much, clients that hold much and move little are cut off. */
+void tg_visit_hold(struct tg_visit *visit, size_t bytes);
+/* How large the head is that goes upstream, once: a connection has room for those of a hundred ordinary requests, not for a hundred of
+   the largest. */
+void tg_visit_tell_head(struct tg_visit *visit, size_t bytes);
+/* Nearly as much is held as may be: nobody should read more than it can pass on at once. */
+bool tg_visit_is_tight(const struct tg_visit *visit);
+/* For how long next to nothing has come from the client or was taken by it. */
+uint64_t tg_visit_stalled_ms(struct tg_visit *visit);
+/* The client uses up what others wait for: its connection is ended, in one of the loop's next turns. */
+void tg_visit_cut_hoarder(struct tg_visit *visit);
+/* A number of the visit's connection, for whoever counts what the connection uses. */
+size_t *tg_visit_tally(struct tg_visit *visit);
 
 /* Request headers by lower-case name, first one; base NULL when absent. count: how many fields there are. */
 struct tg_text tg_visit_header(const struct tg_visit *visit, const char *name);
