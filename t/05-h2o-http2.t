@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
+use IO::Socket::SSL;
 use Patchd;
 use Teagate::H2 qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION END_STREAM END_HEADERS
     PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED literal);
@@ -319,6 +320,32 @@ subtest 'one connection is ended in peace' => sub {
     is($h2->{answers}{ $late + 2 }, undef, 'without what came later');
     is($other->answer($other->request(path => '/hello'))->{status}, 200, 'another goes on');
     $_->close for $h2, $other;
+    $own->stops_clean;
+};
+
+subtest 'what ends a connection reaches a client that goes on sending' => sub {
+    my $own = Patchd->start(tls => 1);
+    my $connect = sub {
+        my $socket = IO::Socket::SSL->new(PeerHost => '127.0.0.1', PeerPort => $own->{tls}, SSL_verify_mode => 0, SSL_alpn_protocols => ['h2']) or die;
+        return Teagate::H2->new(socket => $socket);
+    };
+    local $SIG{PIPE} = 'IGNORE';
+    my $told = 0;
+    for (1 .. 20) {
+        my $h2 = $connect->();
+        $h2->{socket}->syswrite(Teagate::H2::frame(DATA, 0, $h2->request(method => 'POST', path => '/sink', body => 1), 'x' x 20_000));
+        $h2->{socket}->syswrite('y' x 16_000) or last for 1 .. 20;
+        $told++ if ($h2->end(5) // 0) == 6; # FRAME_SIZE_ERROR
+        $h2->close;
+    }
+    is($told, 20, 'all are told');
+    my $h2 = $connect->();
+    $h2->send(SETTINGS, 0, 0, 'x');
+    $h2->wait_for(1, sub { $_[0]{type} == GOAWAY });
+    my ($sent, $until) = (0, time + 5);
+    $sent++ while time < $until && $sent < 1000 && $h2->{socket}->syswrite('y' x 16_000);
+    ok($sent < 1000, 'but are not listened to without end');
+    $h2->close;
     $own->stops_clean;
 };
 
