@@ -21,7 +21,10 @@ enum { METHODS = 5, INITIALS = 32, COUNTS = 5, LISTED_MAX = 16384 };
 static const uint8_t NO_ROW = UINT8_MAX;
 static uint8_t initials[256];
 static uint16_t candidates[METHODS][INITIALS][COUNTS];
-static uint8_t listed[LISTED_MAX];
+static struct {
+    uint8_t row, key_at, key_len; /* key_len 0: it has none */
+    char key_first;
+} listed[LISTED_MAX];
 
 _Static_assert((unsigned)TG_DOOR_ROWS_MAX < UINT8_MAX, "a row's number is a byte");
 
@@ -57,6 +60,18 @@ static bool may_fit(size_t row, unsigned method, unsigned initial, unsigned coun
     return count == COUNTS - 1 ? shape->open || shape->count >= count : shape->count == count || (shape->open && shape->count < count);
 }
 
+static void list_row(uint8_t row, size_t place)
+{
+    const struct shape *shape = &shapes[row];
+
+    listed[place].row = row;
+    if (shape->key.base == NULL)
+        return;
+    listed[place].key_at = (uint8_t)shape->key_at;
+    listed[place].key_len = (uint8_t)shape->key.len;
+    listed[place].key_first = shape->key.base[0];
+}
+
 static size_t list_candidates(size_t rows, unsigned method, unsigned initial, size_t used)
 {
     for (unsigned count = 0; count < COUNTS; ++count) {
@@ -65,9 +80,9 @@ static size_t list_candidates(size_t rows, unsigned method, unsigned initial, si
             if (used + 2 > LISTED_MAX)
                 abort(); /* the table of doors has outgrown its index */
             if (may_fit(row, method, initial, count))
-                listed[used++] = (uint8_t)row;
+                list_row((uint8_t)row, used++);
         }
-        listed[used++] = NO_ROW;
+        listed[used++].row = NO_ROW;
     }
     return used;
 }
@@ -116,11 +131,7 @@ static bool segment_fits(struct tg_text pattern, struct tg_text segment)
 
 static bool path_fits(const struct shape *shape, const struct tg_path *path)
 {
-    const struct tg_text *key = &path->segments[shape->key_at];
-
     if (path->count < shape->count || (path->count > shape->count && !shape->open))
-        return false;
-    if (shape->key.base != NULL && (key->len != shape->key.len || key->base[0] != shape->key.base[0]))
         return false;
     for (size_t i = 0; i < shape->count; ++i)
         if (!segment_fits(shape->segments[i], path->segments[i]))
@@ -151,14 +162,27 @@ static enum tg_door refine(enum tg_door door, const struct tg_path *path, const 
     }
 }
 
+/* Nearly every row is told by this. */
+static bool has_other_key(size_t place, const struct tg_path *path)
+{
+    const struct tg_text *key = &path->segments[listed[place].key_at];
+
+    if (listed[place].key_len == 0)
+        return false;
+    return listed[place].key_at >= path->count || key->len != listed[place].key_len || key->base[0] != listed[place].key_first;
+}
+
 enum tg_door tg_door_of(struct tg_text method, const struct tg_path *path, const char *source)
 {
     int place = __builtin_ctz(tg_door_method(method));
     uint8_t initial = path->count != 0 ? initials[(uint8_t)path->segments[0].base[0]] : 0;
     size_t count = path->count < COUNTS ? path->count : COUNTS - 1;
 
-    for (const uint8_t *row = &listed[candidates[place][initial][count]]; *row != NO_ROW; ++row)
-        if (path_fits(&shapes[*row], path))
-            return refine(tg_door_rows[*row].door, path, source);
+    for (size_t i = candidates[place][initial][count]; listed[i].row != NO_ROW; ++i) {
+        if (has_other_key(i, path))
+            continue;
+        if (path_fits(&shapes[listed[i].row], path))
+            return refine(tg_door_rows[listed[i].row].door, path, source);
+    }
     return TG_DOOR_OTHER;
 }

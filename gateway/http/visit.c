@@ -90,7 +90,7 @@ static struct tg_visit *make_visit(h2o_req_t *req)
     struct tg_visit **holder = h2o_mem_alloc_shared(&req->pool, sizeof(*holder), on_visit_over);
     struct tg_visit *visit = *holder = tg_spares_take(&connection->loop->own->visits);
 
-    memset(visit, 0, sizeof(*visit));
+    memset(visit, 0, offsetof(struct tg_visit, path.segments));
     visit->req = req;
     visit->loop = connection->loop;
     visit->connection = connection;

@@ -43,8 +43,8 @@ enum { TG_PATH_SEGMENTS = 64 };
 struct tg_path {
     struct tg_text raw;     /* without query; exactly what is sent upstream */
     struct tg_text query;   /* behind "?"; base NULL when there is none */
-    struct tg_text segments[TG_PATH_SEGMENTS];
     size_t count;
+    struct tg_text segments[TG_PATH_SEGMENTS]; /* those behind count hold anything */
 };
 
 /* identify: whose request is it? */
@@ -79,7 +79,6 @@ struct tg_visit {
     uint64_t started_us;                /* monotonic */
     char address[48];                   /* the client's, as text; "unix" for a unix socket */
 
-    struct tg_path path;                /* guard; raw and query are there before it, unchecked */
     const struct tg_host *host;         /* route */
     int door;                           /* front: enum tg_door; -1 before */
     struct tg_identity identity;        /* identify */
@@ -92,6 +91,8 @@ struct tg_visit {
     h2o_linklist_t watched;             /* HTTP/1: a client that leaves while nothing is read or written is noticed within a second */
     bool is_gone;                       /* the client left before its answer was complete */
     size_t held, head_bytes;            /* by tg_visit_hold, tg_visit_tell_head */
+
+    struct tg_path path;                /* guard; raw and query are there before it, unchecked */
 };
 
 /* Goes on with the step behind the one that waited. On the loop's thread, never inside the step itself. The visit may be gone
