@@ -11,7 +11,7 @@ use Teagate::Bench::Front;
 use Teagate::Shell qw(fail capture slurp spew);
 use Time::HiRes qw(sleep);
 
-# h2load's options; requests: few, many
+# h2load's options; requests: few, many; N: as many connections
 our %WORKS = (
     'h1tls'     => { load => [qw(--h1 -c 64)], path => '1k', requests => [640, 2560] },
     'h2m10'     => { load => [qw(-c 32 -m 10)], path => '1k', requests => [640, 2560] },
@@ -20,6 +20,7 @@ our %WORKS = (
     'h2-10k'    => { load => [qw(-c 32 -m 10)], path => '10k', requests => [640, 1280] },
     'h1tls-1m'  => { load => [qw(--h1 -c 4)], path => '1m', requests => [8, 40] },
     'h2-1m'     => { load => [qw(-c 4 -m 1 -w 24 -W 24)], path => '1m', requests => [8, 40] },
+    'hs'        => { load => [qw(--h1 -c N)], path => '1k', requests => [40, 200] },
     'h1-up'     => { load => [qw(--h1 -c 4 -d DIR/1m)], path => 'up', requests => [8, 40] },
     'h2-up'     => { load => [qw(-c 4 -m 1 -d DIR/1m)], path => 'up', requests => [8, 40] },
 );
@@ -33,7 +34,7 @@ sub can_count_clocks { return is_here('strace') && (capture({ any_status => 1 },
 
 sub load {
     my ($rig, $work, $requests) = @_;
-    my $said = capture('h2load', (map { s/DIR/$rig->{dir}/r } @{ $work->{load} }), '-n', $requests, '-H', "Cookie: $rig->{cookie}", "$rig->{url}$Teagate::Bench::Rig::PATHS{$work->{path}}");
+    my $said = capture('h2load', (map { $_ eq 'N' ? $requests : s/DIR/$rig->{dir}/r } @{ $work->{load} }), '-n', $requests, '-H', "Cookie: $rig->{cookie}", "$rig->{url}$Teagate::Bench::Rig::PATHS{$work->{path}}");
     $said =~ /^status codes: $requests 2xx/m or fail "not all of $requests requests were answered:\n$said";
 }
 
