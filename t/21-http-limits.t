@@ -6,6 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Teagate::H2 qw(DATA HEADERS RST_STREAM GOAWAY WINDOW_UPDATE END_STREAM END_HEADERS);
 use Teagate::Http;
+use IO::Poll;
 use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::SSL;
@@ -14,7 +15,7 @@ use Time::HiRes qw(time sleep);
 
 $SIG{PIPE} = 'IGNORE';
 my $dir = $Teagate::Http::dir;
-my %sockets = map { $_ => listen_on('127.0.0.1') } qw(proxied plain cdn quick);
+my %sockets = map { $_ => listen_on('127.0.0.1') } qw(proxied plain cdn quick young);
 my $http = listen_on('127.0.0.1');
 my $admin = listen_on("$dir/admin.sock");
 my %port = map { $_ => $sockets{$_}->sockport } keys %sockets;
@@ -36,6 +37,11 @@ listen:
         keepalive: 3
         handshake: 2
         write-stall: 3
+        max-requests: 5
+        min-rate: 2000
+        max-connections-per-address: 100
+    - address: 127.0.0.1:$port{young}
+      limits: {max-age: 3}
   http:
     - address: 127.0.0.1:@{[$http->sockport]}
       proxy-protocol: v2
@@ -181,6 +187,191 @@ subtest 'each listener has its own limits' => sub {
     my @six = map { tls(tcp($port{plain}, '127.0.0.68')) } 1 .. 6;
     is(scalar(grep { defined } @six), 6, 'six connections where `limits` says so');
     ok(defined closes_within(tcp($port{plain}, '127.0.0.68'), 1), 'not a seventh');
+};
+
+# Runs cases at once for some seconds. A case has a socket or an h2 client, a `tick` that is called ten times a second, and may be `deaf`:
+# what comes is not read. Each gets `ended`, the second when its connection was closed, if it was.
+sub run_cases {
+    my ($seconds, %case) = @_;
+    my $start = time;
+    $_->{socket} //= $_->{h2}{socket} for values %case;
+    while (time < $start + $seconds) {
+        for my $case (grep { !defined $_->{ended} } values %case) {
+            $case->{tick}->($case) if $case->{tick};
+            $case->{ended} = time - $start if is_closed($case);
+        }
+        sleep 0.1;
+    }
+    return \%case;
+}
+
+sub is_closed {
+    my ($case) = @_;
+    if ($case->{deaf}) {
+        my $poll = IO::Poll->new;
+        $poll->mask($case->{socket} => IO::Poll::POLLHUP() | IO::Poll::POLLERR());
+        return $poll->poll(0) > 0;
+    }
+    if ($case->{h2}) {
+        $case->{h2}->wait_for(0.001, sub { 0 });
+        return $case->{h2}{is_closed};
+    }
+    $case->{socket}->blocking(0);
+    my $n = sysread $case->{socket}, my $bytes, 4096;
+    $case->{text} .= $bytes if $n;
+    my $is_over = defined $n ? $n == 0 : !$!{EAGAIN};
+    $case->{socket}->blocking(1);
+    return $is_over;
+}
+
+sub between { my ($case, $from, $to, $name) = @_; my $at = $case->{ended}; return ok(defined $at && $at >= $from && $at <= $to, $name) || diag $at // 'never' }
+sub lives { my ($case, $name) = @_; return ok(!defined $case->{ended}, $name) || diag $case->{ended} }
+sub writes { my ($bytes) = @_; return sub { syswrite $_[0]{socket}, $bytes } }
+sub h2_to { my ($port, %option) = @_; return Teagate::H2->new(socket => tls(tcp($port, $option{from}), 'h2'), %option) }
+sub status_in { my ($h2, $id) = @_; return $h2->{answers}{$id}{status} }
+sub post { my ($path, $length) = @_; return "POST $path HTTP/1.1\r\nHost: localhost\r\nContent-Length: $length\r\n\r\n" }
+sub begun { my ($socket, $bytes) = @_; syswrite $socket, $bytes; return $socket }
+
+subtest 'a head has to be complete in time, and a connection used' => sub {
+    my ($slow, $busy) = (attacks('slow-head'), h2_to($port{quick}));
+    $busy->answer($busy->request(path => '/hello')); # so that settings are exchanged
+    my $wait = $busy->request(path => '/wait/60');
+    my $block = $busy->block(path => '/hello', headers => [ 'x-long' => 'x' x 500 ]);
+    $busy->send(HEADERS, END_STREAM, $wait + 2, substr $block, 0, 20, '');
+    my $case = run_cases(5,
+        h1 => { socket => begun(tls(tcp($port{quick})), "GET /hello HTTP/1.1\r\n"), tick => writes('X') },
+        again => { socket => begun(tls(tcp($port{quick})), "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\nGET /"), tick => writes('x') },
+        elsewhere => { socket => begun(tls(tcp($port{plain})), "GET /hello HTTP/1.1\r\n"), tick => writes('X') },
+        h2 => { h2 => $busy, tick => sub { $busy->send(Teagate::H2::CONTINUATION(), 0, $wait + 2, substr $block, 0, 1, '') } },
+        frame => { h2 => h2_to($port{quick}), tick => sub { $_[0]{sent}++ ? syswrite $_[0]{socket}, "\0" : syswrite $_[0]{socket}, "\0\x10\0\x01" } },
+        silent => { socket => tls(tcp($port{quick})) },
+    );
+    between($case->{$_}, 1.5, 3.8, $_) for qw(h1 h2 frame);
+    between($case->{again}, 1.5, 3.8, 'the second head of a connection');
+    between($case->{silent}, 1.5, 3.3, 'a connection that is not used');
+    lives($case->{elsewhere}, 'another listener has its own limit');
+    is(attacks('slow-head'), $slow + 4, 'heads are counted, a client that says nothing is not');
+};
+
+subtest 'an idle connection is closed, over HTTP/2 in peace' => sub {
+    my @h2 = map { h2_to($port{quick}) } 1, 2;
+    $_->answer($_->request(path => '/hello')) for @h2;
+    my $h1 = tls(tcp($port{quick}));
+    ask($h1, '/hello');
+    my $case = run_cases(6.5, h1 => { socket => $h1 }, h2 => { h2 => $h2[0] },
+        pings => { h2 => $h2[1], tick => sub { $h2[1]->send(Teagate::H2::PING(), 0, 0, '12345678') } });
+    between($case->{h1}, 2.5, 4, 'HTTP/1');
+    between($case->{h2}, 2.5, 5.5, 'HTTP/2');
+    between($case->{pings}, 2.5, 5.5, 'also when it is kept awake');
+    is($_->{goaway}, 0, 'it was told to go, without an error') for @h2;
+};
+
+subtest 'a body has to go on, and not too slowly' => sub {
+    my $slow = attacks('slow-body');
+    my @h2 = map { h2_to($port{quick}) } 1 .. 3;
+    my @id = map { $_->request(method => 'POST', path => '/post', body => 1) } @h2[ 0, 1, 2, 2, 2 ];
+    my $held = h2_to($port{quick}, from => '127.0.0.69');
+    my $hold = $held->request(method => 'POST', path => '/hold', body => 1);
+    my $filled = 0;
+    my $case = run_cases(7.5,
+        stops => { socket => begun(tls(tcp($port{quick})), post('/post', 100_000) . 'abc') },
+        drips => { socket => begun(tls(tcp($port{quick})), post('/post', 100_000)), tick => writes('x') },
+        flows => { socket => begun(tls(tcp($port{quick})), post('/post', 23_000)), tick => writes('x' x 400) },
+        rests => { socket => begun(tls(tcp($port{quick})), post('/post', 20_001)), tick => sub { writes('x' x 10_000)->(@_) if $_[0]{n}++ % 22 == 0 && $_[0]{n} < 30; writes('x')->(@_) if $_[0]{n} == 44 } },
+        held => { socket => begun(tls(tcp($port{quick})), post('/hold', 1_000_000)), tick => sub { $_[0]{n}++ < 20 && writes('x' x 16_000)->(@_) } },
+        'h2 stops' => { h2 => $h2[0], tick => sub { $_[0]{n}++ || $h2[0]->data($id[0], 'abc') } },
+        'h2 drips' => { h2 => $h2[1], tick => sub { $h2[1]->send(DATA, 0, $id[1], 'x') } },
+        'h2 shares' => { h2 => $h2[2], tick => sub { $h2[2]->send(DATA, 0, $_, 'x' x 100) for @id[ 2 .. 4 ] } },
+        'h2 held' => { h2 => $held, tick => sub { ($filled += 16_000) < 900_000 && $held->send(DATA, 0, $hold, 'x' x 16_000) } },
+    );
+    like($case->{$_}{text}, qr{^HTTP/1\.1 408 }, "$_: 408"), between($case->{$_}, 2.5, 7.4, "$_: closed") for qw(stops drips);
+    like($case->{$_}{text}, qr{^HTTP/1\.1 200 .*\r\n\r\n2\d00\d$}s, "$_: taken") for qw(flows rests);
+    is(status_in($h2[$_], $id[$_]), 408, 'HTTP/2: 408') for 0, 1;
+    is(status_in($h2[2], $_), undef, 'HTTP/2: several share what they need not have each') for @id[ 2 .. 4 ];
+    is($case->{held}{text}, undef, 'who may not send is not hurried');
+    is(status_in($held, $hold), undef, 'over HTTP/2 neither');
+    is(attacks('slow-body'), $slow + 4, 'counted');
+};
+
+subtest 'an answer has to be taken, and not too slowly' => sub {
+    my $slow = attacks('slow-read');
+    my $small = sub { # a socket that holds little
+        my $socket = IO::Socket::IP->new(Proto => 'tcp', LocalHost => '127.0.0.70');
+        setsockopt $socket, Socket::SOL_SOCKET(), Socket::SO_RCVBUF(), 8192;
+        connect $socket, Socket::pack_sockaddr_in($port{quick}, Socket::inet_aton('127.0.0.1'));
+        return tls($socket);
+    };
+    my $get = "GET /big/20000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    my @shut = map { h2_to($port{quick}, settings => { 4 => 1000 }) } 1 .. 3;
+    my @id = map { $_->request(path => '/big/500000') } @shut;
+    my @narrow = map { h2_to($port{quick}, settings => { 4 => 1 << 20 }) } 1, 2;
+    $_->request(path => '/big/500000') for @narrow;
+    my $stalled = h2_to($port{quick});
+    $stalled->request(path => '/stall');
+    my $again;
+    my $case = run_cases(7.5,
+        deaf => { socket => begun($small->(), $get), deaf => 1 },
+        drips => { socket => begun($small->(), $get), deaf => 1, tick => sub { $_[0]{n}++ % 10 or sysread $_[0]{socket}, my $bytes, 100 } },
+        reads => { socket => begun($small->(), $get) },
+        stall => { socket => begun(tls(tcp($port{quick})), "GET /stall HTTP/1.1\r\nHost: localhost\r\n\r\n") },
+        'h2 shut' => { h2 => $shut[0], tick => sub { $_[0]{n}++ == 40 and $again = $shut[0]->request(path => '/hello') } },
+        'h2 drips' => { h2 => $shut[1], tick => sub { $shut[1]->send(WINDOW_UPDATE, 0, $id[1], pack 'N', 50) } },
+        'h2 opens' => { h2 => $shut[2], tick => sub { $shut[2]->send(WINDOW_UPDATE, 0, $id[2], pack 'N', 400) } },
+        'h2 narrow' => { h2 => $narrow[0], tick => sub { $narrow[0]->send(WINDOW_UPDATE, 0, 0, pack 'N', 50) } },
+        'h2 wider' => { h2 => $narrow[1], tick => sub { $narrow[1]->send(WINDOW_UPDATE, 0, 0, pack 'N', 400) } },
+        'h2 stall' => { h2 => $stalled },
+    );
+    between($case->{$_}, 2.5, 5.5, "$_: cut") for qw(deaf drips), 'h2 narrow';
+    lives($case->{$_}, "$_: goes on") for 'reads', 'stall', 'h2 shut', 'h2 drips', 'h2 opens', 'h2 wider', 'h2 stall';
+    is($shut[$_]{answers}{ $id[$_] }{reset}, 8, 'a stream whose window stays shut is cancelled') for 0, 1;
+    is($shut[2]{answers}{ $id[2] }{reset}, undef, 'one that opens is not');
+    is(status_in($shut[0], $again), 200, 'and its connection goes on');
+    is(attacks('slow-read'), $slow + 5, 'counted');
+    is(logged('127.0.0.70'), 'kind=slow-read', 'logged once for an address');
+};
+
+subtest 'a connection has so many requests, and ends in peace' => sub {
+    my $h1 = tls(tcp($port{quick}));
+    unlike(ask($h1, '/hello'), qr/^connection: close/mi, "request $_") for 1 .. 4;
+    like(ask($h1, '/hello'), qr/^connection: close/mi, 'the fifth is the last');
+    ok(defined closes_within($h1, 1), 'closed');
+    my $h2 = h2_to($port{quick});
+    my @id = map { $h2->request(path => '/wait/25') } 1 .. 7;
+    ok($h2->wait_for(2, sub { $_[0]{type} == GOAWAY }), 'HTTP/2: it is told within a second or two');
+    is($h2->answer($_)->{status}, 200, 'what is under way is answered') for @id;
+    is($h2->end(4), 0, 'then it ends');
+};
+
+subtest 'a connection gets so old, and ends in peace' => sub {
+    my ($h1, $h2) = (tls(tcp($port{young})), h2_to($port{young}));
+    my $idle = tls(tcp($port{young}));
+    ask($idle, '/hello');
+    my $long = $h2->request(path => '/wait/45');
+    my $start = time;
+    my ($answers, $text) = (0, '');
+    while (time < $start + 6 && ($text = ask($h1, '/hello')) !~ /^connection: close/mi) { $answers++; sleep 0.1 }
+    my $at = time - $start;
+    ok($answers > 15 && $at > 2.4 && $at < 4.5, 'HTTP/1: answered until its age, then asked to leave') or diag "$answers $at";
+    like($text, qr{^HTTP/1\.1 200 .*hello}s, 'by a whole answer');
+    is($h2->answer($long)->{status}, 200, 'HTTP/2: what is under way is answered');
+    is($h2->{goaway}, 0, 'it was told to leave');
+    is($h2->end(4), 0, 'then it ends');
+    ok(defined closes_within($idle, 4), 'an idle one is closed');
+};
+
+subtest 'what connections are busy with can be seen' => sub {
+    sleep 1;
+    my %before = %{ metrics() };
+    my @open = map { tls(tcp($port{plain}, '127.0.0.71')) } 1 .. 5;
+    syswrite $open[1], 'GET /hel';
+    syswrite $open[2], post('/post', 1000) . 'abc';
+    syswrite $open[3], "GET /wait/50 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    syswrite $open[4], "GET /big/50000000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    my $silent = tcp($port{plain}, '127.0.0.72');
+    sleep 1.7;
+    my %after = %{ metrics() };
+    my %wanted = (idle => 1, 'reading-head' => 1, 'reading-body' => 1, upstream => 1, writing => 1, handshake => 1);
+    is($after{"connections{state=\"$_\"}"} - $before{"connections{state=\"$_\"}"}, $wanted{$_}, $_) for sort keys %wanted;
 };
 
 $server->stops_clean('the server ends in order');

@@ -26,6 +26,16 @@ const char *tg_attack_name(enum tg_attack attack)
     return names[attack];
 }
 
+const char *tg_connection_state_name(enum tg_connection_state state)
+{
+    static const char *const names[TG_STATES] = {
+        [TG_STATE_HANDSHAKE] = "handshake", [TG_STATE_IDLE] = "idle",         [TG_STATE_HEAD] = "reading-head",
+        [TG_STATE_BODY] = "reading-body",   [TG_STATE_UPSTREAM] = "upstream", [TG_STATE_WRITING] = "writing",
+    };
+
+    return names[state];
+}
+
 size_t tg_metric_bucket(uint64_t us)
 {
     size_t bucket = 0;
@@ -129,6 +139,14 @@ static void write_attacks(struct tg_string *out, struct tg_metrics *const *loops
                        (unsigned long long)sum(loops, count, OFFSET(attacks[attack])));
 }
 
+static void write_states(struct tg_string *out, struct tg_metrics *const *loops, size_t count)
+{
+    family(out, "teagate_connections", "gauge", "Connections of clients by what they are busy with.");
+    for (int state = 0; state < TG_STATES; state++)
+        tg_string_addf(out, "teagate_connections{state=\"%s\"} %llu\n", tg_connection_state_name((enum tg_connection_state)state),
+                       (unsigned long long)sum(loops, count, OFFSET(states[state])));
+}
+
 void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, size_t count, const struct tg_metric_names *names)
 {
     const struct {
@@ -157,6 +175,7 @@ void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, si
     write_latency(out, loops, count);
     write_judged(out, loops, count, names);
     write_attacks(out, loops, count);
+    write_states(out, loops, count);
     for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
         tg_metric_line(out, plain[i].name, plain[i].type, plain[i].help, sum(loops, count, plain[i].offset));
 }

@@ -32,6 +32,12 @@ enum tg_attack {
 };
 const char *tg_attack_name(enum tg_attack attack);
 
+/* What a connection is busy with; TG_STATE_WRITING: its client takes what is sent, or keeps its windows shut. */
+enum tg_connection_state {
+    TG_STATE_HANDSHAKE, TG_STATE_IDLE, TG_STATE_HEAD, TG_STATE_BODY, TG_STATE_UPSTREAM, TG_STATE_WRITING, TG_STATES
+};
+const char *tg_connection_state_name(enum tg_connection_state state);
+
 struct tg_metrics {
     _Atomic uint64_t requests[TG_METRIC_HOSTS][6];                     /* host kind (the last: none) x status class (0: aborted) */
     _Atomic uint64_t judged[TG_METRIC_DOORS][TG_METRIC_VERDICTS];      /* door x verdict */
@@ -41,6 +47,7 @@ struct tg_metrics {
     _Atomic uint64_t upstream_connects, upstream_reuses, upstream_retries, upstream_failures, upstream_timeouts, upstream_open;
     _Atomic uint64_t bytes_in, bytes_out, held;
     _Atomic uint64_t attacks[TG_ATTACK_KINDS];
+    _Atomic uint64_t states[TG_STATES];                                /* connections, half a second ago */
 };
 
 static inline void tg_metric_add(_Atomic uint64_t *counter, uint64_t n)

@@ -10,7 +10,7 @@
 #include "http/server_parts.h"
 #include "io/thread.h"
 
-enum { BODY_WINDOW = 256 * 1024, BODY_WINDOW_MAX = 4 << 20, CONNECTION_WINDOW = 65535, CUT_WAIT_MS = 2000, RESCAN_S = 2 };
+enum { BODY_WINDOW = 256 * 1024, BODY_WINDOW_MAX = 4 << 20, CONNECTION_WINDOW = 65535, CUT_WAIT_MS = 2000, KERNEL_LATER_MS = 5000, RESCAN_S = 2 };
 
 static size_t processors(void)
 {
@@ -61,14 +61,15 @@ static void configure_h2o(struct tg_server *server)
     tg_visit_add_handler(&host->fallback_path);
 }
 
-/* Accepted sockets inherit these: a client that takes nothing, or that has vanished, is let go by the kernel. */
+/* Accepted sockets inherit these: a client that has vanished is let go by the kernel; one that is there and takes nothing is ended before,
+   and counted, by the watch. */
 static void set_socket_options(const struct tg_server *server)
 {
     const struct tg_server_options *options = &server->options;
     int on = 1, idle_s = 60;
 
     for (size_t i = 0; i < options->listener_count; i++) { /* fail on unix sockets, which need none */
-        int stall_ms = (int)tg_limits_of(server, &options->listeners[i])->write_stall_s * 1000;
+        int stall_ms = (int)tg_limits_of(server, &options->listeners[i])->write_stall_s * 1000 + KERNEL_LATER_MS;
 
         setsockopt(options->listeners[i].fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(options->listeners[i].fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall_ms, sizeof(stall_ms));
@@ -137,6 +138,7 @@ static struct tg_loop_own *make_own(struct tg_server *server, struct tg_server_l
     h2o_linklist_init_anchor(&own->connections);
     h2o_linklist_init_anchor(&own->watched);
     own->held_limit = max_held > 0 ? (size_t)max_held / server->wanted_loops : SIZE_MAX / 2;
+    h2o_linklist_init_anchor(&own->streams);
     make_id_prefix(own->id_prefix);
     own->to_start.run = on_start;
     own->to_drain.run = on_drain;

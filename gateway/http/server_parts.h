@@ -12,9 +12,18 @@
 #include "http/server.h"
 
 enum { TG_ADDRESS_TEXT = 48 };
-enum { TG_IDLE_CLOSE_MS = 2000 /* how long an idle connection may still bring a request while draining */ };
+enum {
+    TG_IDLE_CLOSE_MS = 2000, /* how long an idle connection may still bring a request when none is wanted any more */
+    TG_WATCH_MS = 500,       /* how often connections are looked at */
+};
 
 enum tg_protocol { TG_PROTOCOL_HANDSHAKE, TG_PROTOCOL_HTTP1, TG_PROTOCOL_HTTP2 };
+
+/* What a connection's requests wait for. */
+struct tg_client_turns {
+    unsigned uploads, shut_streams;   /* bodies, and answers whose window is shut: how many */
+    bool is_shut;                     /* the window of the connection is, and an answer waits */
+};
 
 /* A client's connection, from accept to close. Belongs to its socket: freed by its on_close. */
 struct tg_connection {
@@ -26,15 +35,18 @@ struct tg_connection {
     enum tg_protocol protocol;
     struct timeval connected_at;
     uint64_t since_ms;                /* when it came */
-    bool is_over;                     /* about to be closed: nothing more is held against it */
     h2o_timeout_entry_t handshake;    /* the deadline of everything before HTTP */
     size_t visits;                    /* under way */
     uint64_t idle_since_ms;           /* when the last one ended */
-    uint64_t head_since_ms;           /* HTTP/2: since when a frame has been incomplete; 0: none is */
+    uint64_t leaving_since_ms;        /* no further requests are wanted: since when; 0: they are */
+    uint64_t head_since_ms;           /* since when a head has been incomplete; 0: none is */
+    uint64_t requests, requests_before; /* so far; when that head was begun */
+    struct tg_client_turns now, before;      /* as far as it has been looked at; at the last look */
+    struct tg_pace sending, opening;  /* of the client: what the socket holds, the window of the connection */
     struct sockaddr_storage peer;     /* the client; with the PROXY protocol, what its header says */
     bool is_counted;                  /* by its address */
     bool is_forwarded;                /* the peer is a trusted proxy: X-Forwarded-For says who the client is */
-    bool is_cut;                      /* as an attack, which was told; its end is near */
+    bool is_cut;                      /* as an attack, which was told: its end is near, nothing more is held against it */
     size_t held, head_bytes;          /* that its visits hold */
     size_t moved;                     /* bytes that had come and gone */
     uint64_t moved_ms;                /* at this time; not much has come or gone since */
@@ -59,6 +71,8 @@ struct tg_loop_own {
     _Atomic size_t load;              /* connections, with those on their way here */
     h2o_linklist_t connections;
     h2o_linklist_t watched;           /* visits of HTTP/1 under way */
+    h2o_linklist_t streams;           /* the same of HTTP/2 */
+    uint64_t paced_ms;                /* when connections were looked at last */
     h2o_timeout_entry_t tick;
     unsigned ticks;
     size_t held, held_limit;          /* bytes that visits hold, and may */
@@ -130,8 +144,17 @@ void tg_connection_cut(struct tg_connection *connection, enum tg_attack attack);
 void tg_visit_hold_nothing(struct tg_visit *visit);               /* at its end */
 void tg_server_thin_out(struct tg_server_loop *loop);
 
-/* server_watch.c; on the loop */
+/* server_pace.c; on the loop */
+void tg_server_pace(struct tg_server_loop *loop);                 /* every TG_WATCH_MS */
 bool tg_connection_was_slow(const struct tg_connection *connection); /* at its end: did its head not come in time? */
+
+/* Of HTTP/1: whether the request that has just come shall be its last. */
+static inline bool tg_connection_is_last(const struct tg_connection *connection)
+{
+    return connection->leaving_since_ms != 0 || connection->requests == (uint64_t)connection->limits->max_requests;
+}
+
+/* server_watch.c; on the loop */
 void tg_server_arm_tick(struct tg_server_loop *loop);
 void tg_server_cut(struct tg_server_loop *loop);                  /* ends every connection */
 void tg_server_start_drain(struct tg_server_loop *loop);

@@ -34,7 +34,7 @@ static void refuse_with_alert(struct tg_connection *connection, uint8_t descript
 
 void tg_connection_time_out(struct tg_connection *connection)
 {
-    connection->is_over = true;
+    connection->is_cut = true;
     tg_connection_end_handshake(connection);
     tg_metric_add(&connection->loop->metrics->handshakes_failed, 1);
     tg_guard_report(connection->loop, &connection->peer, TG_ATTACK_HANDSHAKE);

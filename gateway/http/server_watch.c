@@ -2,17 +2,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "http/server_parts.h"
-/* does not stand alone */
-#include <h2o/http2.h>
 
-/* What a loop does ten times a second: clients that left, half a head over HTTP/2, draining. */
+/* What a loop does ten times a second, or twice: clients that left, draining; whom it waits for is server_pace.c. */
 
-enum { TICKS_A_WATCH = 5, WATCH_MS = 500, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
-
-static uint64_t head_timeout_ms(const struct tg_connection *connection)
-{
-    return (uint64_t)connection->limits->head_timeout_s * 1000;
-}
+enum { TICK_MS = 100, TICKS_A_WATCH = TG_WATCH_MS / TICK_MS, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
 
 static uint64_t now_ms(struct tg_server_loop *loop)
 {
@@ -105,85 +98,6 @@ static void watch_clients(struct tg_server_loop *loop)
         end_request(H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, gone.next));
 }
 
-/* Since when a head has been incomplete. */
-static uint64_t slow_ms(const struct tg_connection *connection, uint64_t now)
-{
-    return connection->head_since_ms == 0 ? 0 : now - connection->head_since_ms;
-}
-
-static void note_head(struct tg_connection *connection, uint64_t now)
-{
-    if (connection->protocol == TG_PROTOCOL_HANDSHAKE || connection->visits > 0 || connection->sock->input->size == 0)
-        connection->head_since_ms = 0;
-    else if (connection->head_since_ms == 0)
-        connection->head_since_ms = now;
-}
-
-/* A frame that dribbles in re-arms libh2o's idle timeout with every byte, and beside busy streams there is none. Of HTTP/1 it measures
-   heads and bodies itself. */
-static void cut_if_partial(struct tg_connection *connection, uint64_t now)
-{
-    int is_body;
-    uint64_t since_ms, most_ms;
-
-    if (connection->protocol != TG_PROTOCOL_HTTP2 || connection->is_cut)
-        return;
-    since_ms = h2o_http2_partial_since(connection->sock, &is_body);
-    most_ms = is_body ? (uint64_t)connection->limits->body_idle_s * 1000 : head_timeout_ms(connection);
-    if (since_ms != 0 && now - since_ms > most_ms)
-        tg_connection_cut(connection, is_body ? TG_ATTACK_SLOW_BODY : TG_ATTACK_SLOW_HEAD);
-}
-
-bool tg_connection_was_slow(const struct tg_connection *connection)
-{
-    return !connection->is_cut && slow_ms(connection, now_ms(connection->loop)) + 2 * WATCH_MS > head_timeout_ms(connection);
-}
-
-static bool is_readable(h2o_socket_t *sock)
-{
-    struct pollfd polled = {h2o_socket_get_fd(sock), POLLIN, 0};
-
-    return sock->input->size > 0 || poll(&polled, 1, 0) > 0;
-}
-
-/* While draining: a client that has not sent a request for a while is let go. HTTP/2 clients have been told before. */
-static bool is_done(struct tg_connection *connection, uint64_t now)
-{
-    const struct tg_loop_own *own = connection->loop->own;
-
-    if (own->draining_since_ms == 0 || connection->protocol == TG_PROTOCOL_HANDSHAKE || connection->visits > 0)
-        return false;
-    uint64_t since = connection->idle_since_ms > own->draining_since_ms ? connection->idle_since_ms : own->draining_since_ms;
-    return now - since >= TG_IDLE_CLOSE_MS && !is_readable(connection->sock);
-}
-
-/* libh2o's clock for that is the one of the listener that waits longest. */
-static bool is_slow_handshake(const struct tg_connection *connection, uint64_t now)
-{
-    return connection->protocol == TG_PROTOCOL_HANDSHAKE && !connection->is_over &&
-           now - connection->since_ms > (uint64_t)connection->limits->handshake_s * 1000;
-}
-
-/* Both protocols read while idle, so they see the end and close. */
-static void close_idle(struct tg_server_loop *loop)
-{
-    uint64_t now = now_ms(loop);
-    h2o_linklist_t *next;
-
-    for (h2o_linklist_t *node = loop->own->connections.next; node != &loop->own->connections; node = next) {
-        struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
-
-        next = node->next;
-        note_head(connection, now);
-        tg_connection_note_progress(connection, now);
-        cut_if_partial(connection, now);
-        if (is_slow_handshake(connection, now))
-            tg_connection_time_out(connection);
-        else if (is_done(connection, now))
-            shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
-    }
-}
-
 void tg_server_start_drain(struct tg_server_loop *loop)
 {
     if (loop->own->draining_since_ms != 0)
@@ -218,7 +132,7 @@ static void on_tick(h2o_timeout_entry_t *entry)
     tg_server_thin_out(loop);
     if (++own->ticks % TICKS_A_WATCH == 0) {
         watch_clients(loop);
-        close_idle(loop);
+        tg_server_pace(loop);
     }
     tg_server_arm_tick(loop);
 }

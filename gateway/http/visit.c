@@ -104,9 +104,15 @@ static struct tg_visit *make_visit(h2o_req_t *req)
         tg_visit_find_client(visit);
     make_id(visit);
     connection->visits++;
+    connection->requests++;
     tg_visit_hold(visit, 0);
-    if (connection->protocol == TG_PROTOCOL_HTTP1)
+    if (connection->protocol == TG_PROTOCOL_HTTP1) {
         h2o_linklist_insert(&visit->loop->own->watched, &visit->watched);
+        if (tg_connection_is_last(connection))
+            req->http1_is_persistent = 0;
+    } else {
+        h2o_linklist_insert(&visit->loop->own->streams, &visit->watched);
+    }
     return visit;
 }
 

@@ -71,6 +71,13 @@ struct tg_verdict {
     const char *name;       /* "allow", "notice", "refuse-expired", "closed", ... ; NULL: not judged */
 };
 
+/* How a client does whom a request waits for: http/server_pace.c. */
+struct tg_pace {
+    uint64_t bytes;                     /* at the last look */
+    uint64_t left_ms;                   /* before it is too slow */
+    bool is_running;                    /* it was waited for then */
+};
+
 struct tg_visit {
     h2o_req_t *req;
     struct tg_server_loop *loop;
@@ -89,6 +96,7 @@ struct tg_visit {
 
     struct tg_connection *connection;   /* the server's; down to here */
     h2o_linklist_t watched;             /* HTTP/1: a client that leaves while nothing is read or written is noticed within a second */
+    struct tg_pace upload, download;    /* its body; HTTP/2: the window of its stream */
     bool is_gone;                       /* the client left before its answer was complete */
     size_t held, head_bytes;            /* by tg_visit_hold, tg_visit_tell_head */
 

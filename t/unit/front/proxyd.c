@@ -37,7 +37,8 @@ static struct tg_front_host feature = {.conf = &gitea};
 static struct tg_host host = {.kind = TG_HOST_GITEA, .feature = &feature};
 static struct tg_http_conf http = {
     .limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20,
-               .each = {.head_timeout_s = 10, .body_idle_s = 3, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}},
+               .each = {.head_timeout_s = 10, .body_idle_s = 3, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .min_rate = 500, .max_age_s = 3600,
+                        .max_requests = 100000}},
 };
 static const struct tg_subscription_conf rules = {
     .warning_s = 14 * 86400, .grace_s = 7 * 86400, .retention_s = 90 * 86400, .renew_url = "https://renew.example/",

@@ -201,7 +201,8 @@ static const struct tg_metric_names metric_names = {door_name, verdicts};
 
 static struct tg_http_conf conf = {
     .limits = {.threads = 2, .drain_s = 10, .max_connections = 1000, .upload_memory = 16 << 20,
-               .each = {.head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .max_per_address = 0}},
+               .each = {.head_timeout_s = 10, .body_idle_s = 30, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .min_rate = 500, .max_age_s = 3600,
+                        .max_requests = 100000, .max_per_address = 0}},
 };
 static struct tg_listener listeners[LISTENERS];
 static const char *names[NAMES + 1];

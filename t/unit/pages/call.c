@@ -102,7 +102,8 @@ static enum tg_step_answer step_call(struct tg_visit *visit)
 static const struct tg_step steps[] = {{"call", step_call}, {NULL, NULL}};
 static const struct tg_http_conf conf = {
     .limits = {.threads = 1, .drain_s = 5, .max_connections = 100, .upload_memory = 16 << 20,
-               .each = {.head_timeout_s = 10, .body_idle_s = 1, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}},
+               .each = {.head_timeout_s = 10, .body_idle_s = 1, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30, .min_rate = 500, .max_age_s = 3600,
+                        .max_requests = 100000}},
 };
 static struct tg_server *server;
 
