@@ -186,7 +186,7 @@ static int make_server(struct tg_site *site, const struct tg_site_inputs *inputs
     memcpy(listeners, inputs->listeners, inputs->listener_count * sizeof(*listeners));
     for (size_t i = 0; i != inputs->listener_count; ++i)
         settle_listener(&site->conf->http.listen, &listeners[i]);
-    site->admin_texts = (struct tg_admin){.metrics = tg_site_metrics, .context = site};
+    site->admin_texts = (struct tg_admin){.metrics = tg_site_metrics, .status = tg_site_admin_status, .context = site};
     site->parts[TG_FRONT_PART] = (struct tg_loop_part){"front", tg_front_loop_make, tg_front_loop_drop, site->front};
     site->parts[TG_SITE_PART] = (struct tg_loop_part){"site", loop_site, keep_site, site};
     return tg_server_new(&options, &site->server);

@@ -61,7 +61,8 @@ int tg_site_make_cache(struct tg_site *site, struct tg_store *store);
 void tg_site_watch_redis(struct tg_site *site); /* every second or so */
 void tg_site_cache_metrics(struct tg_site *site, struct tg_string *out);
 
-/* site_status.c: families of /metrics that no loop counts. */
+/* site_status.c: what the admin listener shows besides what loops count */
 void tg_site_metrics(struct tg_string *out, void *site);
+void tg_site_admin_status(struct tg_string *out, void *site);
 
 #endif

@@ -39,6 +39,39 @@ static json_t *loops_status(struct tg_site *site)
     return loops;
 }
 
+/* Of all loops. */
+static json_int_t sum_of(struct tg_site *site, size_t offset)
+{
+    json_int_t total = 0;
+
+    for (size_t i = 0; i != tg_server_loops(site->server); ++i) {
+        const char *metrics = (const char *)tg_server_loop_at(site->server, i)->metrics;
+
+        total += (json_int_t)atomic_load((_Atomic uint64_t *)(uintptr_t)(metrics + offset));
+    }
+    return total;
+}
+
+static json_t *states_status(struct tg_site *site)
+{
+    json_t *states = json_object();
+
+    for (int i = 0; i != TG_STATES; ++i)
+        json_object_set_new(states, tg_connection_state_name((enum tg_connection_state)i),
+                            json_integer(sum_of(site, offsetof(struct tg_metrics, states) + (size_t)i * sizeof(uint64_t))));
+    return states;
+}
+
+static json_t *attacks_status(struct tg_site *site)
+{
+    json_t *attacks = json_object();
+
+    for (int i = 0; i != TG_ATTACK_KINDS; ++i)
+        json_object_set_new(attacks, tg_attack_name((enum tg_attack)i),
+                            json_integer(sum_of(site, offsetof(struct tg_metrics, attacks) + (size_t)i * sizeof(uint64_t))));
+    return attacks;
+}
+
 static json_int_t dropped(struct tg_logfile *file)
 {
     return file != NULL ? (json_int_t)tg_logfile_dropped(file) : 0;
@@ -46,12 +79,24 @@ static json_int_t dropped(struct tg_logfile *file)
 
 void tg_site_status(struct tg_site *site, struct tg_string *out)
 {
-    TG_JSON *status = json_pack("{s:I, s:I, s:o, s:o, s:I, s:I, s:I}", "generation", (json_int_t)site->generation, "uptime_s",
-                                (json_int_t)(tg_now_s() - site->started_s), "loops", loops_status(site), "pools", pools_status(site),
-                                "access_log_dropped", dropped(site->access_log), "event_log_dropped", dropped(site->event_log),
-                                "certificate_expiry", (json_int_t)tg_tls_next_expiry_s(site->tls));
+    TG_JSON *status = json_pack("{s:I, s:I, s:I, s:I, s:b, s:I, s:o, s:o}", "generation", (json_int_t)site->generation, "uptime_s",
+                                (json_int_t)(tg_now_s() - site->started_s), "connections", (json_int_t)tg_server_connections(site->server),
+                                "max_connections", (json_int_t)site->conf->http.limits.max_connections, "draining",
+                                tg_server_is_draining(site->server), "held_bytes", sum_of(site, offsetof(struct tg_metrics, held)),
+                                "states", states_status(site), "attacks", attacks_status(site));
 
+    json_object_set_new(status, "loops", loops_status(site));
+    json_object_set_new(status, "pools", pools_status(site));
+    json_object_set_new(status, "access_log_dropped", json_integer(dropped(site->access_log)));
+    json_object_set_new(status, "event_log_dropped", json_integer(dropped(site->event_log)));
+    json_object_set_new(status, "certificate_expiry", json_integer((json_int_t)tg_tls_next_expiry_s(site->tls)));
     tg_json_add(out, status);
+}
+
+void tg_site_admin_status(struct tg_string *out, void *context)
+{
+    tg_string_add(out, TG_TEXT(",\"front\":"));
+    tg_site_status(context, out);
 }
 
 static void pool_family(struct tg_site *site, struct tg_string *out, const char *const name_and_help[2],

@@ -4,6 +4,8 @@ use strict;
 use warnings;
 use File::Copy qw(copy);
 use FindBin;
+use IO::Socket::INET;
+use JSON::PP ();
 use lib "$FindBin::Bin/lib";
 use POSIX;
 use Teagate::Service;
@@ -25,6 +27,47 @@ subtest 'starts, serves, drains' => sub {
     is $s->get, '000', 'and nobody listens';
     my ($code) = $s->command('status');
     is $code, 5, 'status is 5';
+};
+
+subtest 'what connections wait for is shown, to people and programs' => sub {
+    my $s = Teagate::Service->new;
+    $s->start;
+    my @open = map { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $s->{port}) } 1 .. 3;
+    sleep 1.2;
+    my $front = $s->status->{front};
+    is $front->{connections}, 3, 'how many there are';
+    is $front->{states}{handshake}, 3, 'what they are busy with';
+    is_deeply [sort keys %{ $front->{states} }], [sort qw(handshake idle reading-head reading-body upstream writing)], 'all states are named';
+    ok exists $front->{attacks}{'slow-read'} && @{ $front->{pools} } == 5 && exists $front->{loops}[0]{lag_us_max}, 'attacks, workers and loops, too';
+    my (undef, $text) = $s->command('status');
+    like $text, qr/^connections  3 of 10000: 3 handshake$/m, 'connections in a line';
+    like $text, qr/^attacks      none since its start$/m, 'attacks';
+    like $text, qr/^loops        \d+ connections, 0 to Gitea, at most \d+\.\d ms late$/m, 'loops';
+    like $text, qr/^workers      cold: 0 of 4 busy, 0 of 256 wait, \d+ done, 0 refused$/m, 'worker threads';
+    my $admin = `curl -s --unix-socket $s->{dir}/run/admin.sock http://localhost/status`;
+    is JSON::PP::decode_json($admin)->{front}{states}{handshake}, 3, 'the admin listener says the same';
+    is $s->stop, 0, 'ends with 0';
+};
+
+subtest 'a listener has settings of its own, which a reload changes' => sub {
+    my $s = Teagate::Service->new;
+    my $plain = slurp($s->config);
+    (my $proxied = $plain) =~ s{^  https: "(.*)"$}{  https:\n    - address: "$1"\n      proxy-protocol: v2\n      trusted-proxies: [127.0.0.1]}m or die;
+    $s->start;
+    like $s->get, qr/^[2-4]\d\d$/, 'served without';
+    spew($s->config, $proxied);
+    is +($s->command('reload'))[0], 0, 'reloaded';
+    is $s->get, '000', 'nobody gets in without a header';
+    ok wait_until(3, sub { slurp("$s->{dir}/events.log") =~ / attack kind=proxy-header client=127\.0\.0\.1 / }), 'which is told';
+    (my $careless = $proxied) =~ s/^ +trusted-proxies.*\n//m;
+    spew($s->config, $careless);
+    my ($code, undef, $err) = $s->command('check');
+    is $code, 1, 'without trusted proxies it is refused';
+    like $err, qr/listen\.https\[1\]\.proxy-protocol: needs trusted-proxies/, 'with the reason';
+    spew($s->config, $plain);
+    is +($s->command('reload'))[0], 0, 'and back';
+    like $s->get, qr/^[2-4]\d\d$/, 'the same socket serves without again';
+    is $s->stop, 0, 'ends with 0';
 };
 
 subtest 'a killed front or jobs serves again within a second' => sub {

@@ -3,6 +3,7 @@
 #include "base/result.h"
 #include "command/ask.h"
 #include "command/nouns.h"
+#include "command/status_front.h"
 
 static void hear(const struct tg_control_message *message, void *context)
 {
@@ -103,11 +104,8 @@ static void print_status(const json_t *status)
     add_reloads(&out, json_object_get(status, "reloads"));
     tg_string_addf(&out, "%-12s %s\n%-12s %s\n", "program", text_of(status, "program"), "config", text_of(status, "config"));
     json_t *front = json_object_get(status, "front");
-    if (front != NULL) {
-        tg_string_add(&out, TG_TEXT("front        "));
-        tg_json_add(&out, front);
-        tg_string_add(&out, TG_TEXT("\n"));
-    }
+    if (front != NULL)
+        tg_status_front(&out, front);
     tg_run_print(tg_string_text(&out));
 }
 
