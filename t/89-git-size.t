@@ -1,12 +1,10 @@
-# A gigabyte each way, over both protocols: nothing is buffered whole, neither in memory nor on disk.
+# A gigabyte (TG_SIZE_MIB=2048: two) each way, over both protocols: nothing is buffered whole, neither in memory nor on disk.
 
 use strict;
 use warnings;
 use File::Temp;
 use JSON::PP;
-use POSIX ();
 use Test::More;
-use Time::HiRes qw(sleep);
 use Teagate::Test;
 
 my $contract = system_or_skip();
@@ -15,36 +13,6 @@ my $size_mib = $ENV{TG_SIZE_MIB} // 1024;
 my $active = account('active');
 my $dir = File::Temp->newdir;
 my @fast = qw(-c core.compression=0 -c pack.compression=0 -c pack.window=0 -c core.bigFileThreshold=1m -c gc.auto=0 -c pack.threads=1);
-
-# The most memory that the front had, in MiB, and names of deleted files it held, while code ran.
-sub watched {
-    my ($code) = @_;
-    pipe my $out, my $in or die "pipe: $!";
-    my $front = front_pid();
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        my ($stop, $most, %spooled) = (0, 0);
-        $SIG{TERM} = sub { $stop = 1 };
-        until ($stop) {
-            my ($rss) = slurp("/proc/$front/status") =~ /^VmRSS:\s+(\d+)/m;
-            $most = $rss if $rss > $most;
-            for my $fd (glob "/proc/$front/fd/*") {
-                my $target = readlink $fd // next;
-                $spooled{$target}++ if $target =~ /\(deleted\)$/ && $target !~ /memfd/;
-            }
-            sleep 0.05;
-        }
-        print {$in} join "\n", int($most / 1024), keys %spooled;
-        close $in;
-        POSIX::_exit(0);
-    }
-    close $in;
-    $code->();
-    kill TERM => $pid;
-    my ($most, @spooled) = split /\n/, do { local $/; <$out> };
-    waitpid $pid, 0;
-    return ($most, @spooled);
-}
 
 my $source = "$dir/source";
 run('git', 'init', '-q', '-b', 'main', $source);
@@ -63,12 +31,12 @@ for my $protocol (qw(h1 h2)) {
     is($made->{status}, 201, 'a repository is made') or diag $made->{body};
     my $url = git_url("$active->{login}/$name.git", token($active->{login}));
 
-    my ($most, @spooled) = watched(sub { ($status, $text) = git({ protocol => $protocol }, @fast, '-C', $source, 'push', '-q', $url, 'main') });
+    my ($most, @spooled) = watch_front(sub { ($status, $text) = git({ protocol => $protocol }, @fast, '-C', $source, 'push', '-q', $url, 'main') });
     is($status, 0, "pushed over $protocol") or diag $text;
     cmp_ok($most, '<', 64, "the front had $most MiB at the most");
     is_deeply(\@spooled, [], 'and no file that is deleted already');
 
-    ($most, @spooled) = watched(sub { ($status, $text) = git({ protocol => $protocol }, @fast, 'clone', '-q', '--bare', $url, "$dir/$protocol") });
+    ($most, @spooled) = watch_front(sub { ($status, $text) = git({ protocol => $protocol }, @fast, 'clone', '-q', '--bare', $url, "$dir/$protocol") });
     is($status, 0, "cloned over $protocol") or diag $text;
     is(scalar capture('git', '-C', "$dir/$protocol", 'rev-parse', 'main'), $want, 'the same commit');
     is(system('git', '-C', "$dir/$protocol", 'fsck', '--full', '--no-dangling', '--no-progress') >> 8, 0, 'all objects are whole');

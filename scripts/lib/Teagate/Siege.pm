@@ -67,6 +67,16 @@ sub main {
     return $status // 1;
 }
 
+# A system that runs, with a large file in it.
+sub attach {
+    my ($class, $contract) = @_;
+    my $self = bless { contract => $contract }, $class;
+    $self->prepare;
+    return $self;
+}
+
+sub big_path { my ($self) = @_; return $self->{big} }
+
 sub open_system {
     my ($self) = @_;
     if (!$self->{contract}) {
@@ -99,7 +109,7 @@ sub prepare {
     my ($self) = @_;
     my $facts = $self->facts;
     my ($login) = map { $_->{login} } grep { $_->{state} eq 'active' } @{ $facts->{accounts} };
-    my $raw = "/$login/public/raw/branch/main/" . BIG;
+    my $raw = $self->{big} = "/$login/public/raw/branch/main/" . BIG;
     ($self->{host}) = $facts->{git_url} =~ m{//(.*)};
     ($self->{port}) = $self->{host} =~ /:(\d+)$/;
     my ($form_host) = $facts->{auth_url} =~ m{//(.*)};
@@ -154,6 +164,19 @@ sub start_helper {
     print {$in} encode_json($result->());
     close $in;
     POSIX::_exit(0);
+}
+
+# A process that does again and again what make gives it, which returns how much it asked and what failed.
+sub start_counter {
+    my ($make) = @_;
+    my ($work, $asked, @failed);
+    return start_helper(sub {
+        $work //= $make->();
+        my ($n, @bad) = $work->();
+        return if $told_to_stop && @bad; # which has interrupted it
+        $asked += $n;
+        push @failed, @bad;
+    }, sub { return { asked => $asked // 0, failed => \@failed } });
 }
 
 sub end_helper {

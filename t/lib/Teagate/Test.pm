@@ -7,12 +7,14 @@ use warnings;
 use Exporter 'import';
 use File::Temp;
 use JSON::PP;
+use POSIX ();
 use Test::More;
+use Time::HiRes ();
 use Teagate::Browser;
 use Teagate::GiteaServer;
 use Teagate::Shell qw(capture run spawn stop slurp wait_until free_port as_user);
 
-our @EXPORT = qw(system_or_skip own_system contract account browser token git git_url curl teagate raw_tls request_raw front_pid
+our @EXPORT = qw(system_or_skip own_system contract account browser token git git_url curl teagate raw_tls request_raw front_pid watch_front
     sanitized check_reports capture run slurp wait_until gitea_command);
 
 my ($contract_file, $own, $own_state, %tokens);
@@ -138,6 +140,36 @@ sub request_raw {
     };
     alarm 0;
     return $answer;
+}
+
+# The most memory that the front had, in MiB, and names of deleted files it held, while code ran.
+sub watch_front {
+    my ($code) = @_;
+    pipe my $out, my $in or die "pipe: $!";
+    my $front = front_pid();
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        my ($stop, $most, %spooled) = (0, 0);
+        $SIG{TERM} = sub { $stop = 1 };
+        until ($stop) {
+            my ($rss) = slurp("/proc/$front/status") =~ /^VmRSS:\s+(\d+)/m;
+            $most = $rss if $rss > $most;
+            for my $fd (glob "/proc/$front/fd/*") {
+                my $target = readlink $fd // next;
+                $spooled{$target}++ if $target =~ /\(deleted\)$/ && $target !~ /memfd/;
+            }
+            Time::HiRes::sleep(0.05);
+        }
+        print {$in} join "\n", int($most / 1024), keys %spooled;
+        close $in;
+        POSIX::_exit(0);
+    }
+    close $in;
+    $code->();
+    kill TERM => $pid;
+    my ($most, @spooled) = split /\n/, do { local $/; <$out> };
+    waitpid $pid, 0;
+    return ($most, @spooled);
 }
 
 sub front_pid { return contract()->{pids}{front} }
