@@ -25,12 +25,12 @@ static struct tg_gitea_conf gitea = {
 };
 static const struct tg_front_host feature = {.conf = &gitea};
 static const struct tg_host host = {.kind = TG_HOST_GITEA, .authority = "h", .origin = "https://h", .feature = &feature};
-static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .each = {
+static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20, .each = {
     .head_timeout_s = 60, .body_idle_s = 60, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}}};
 static const struct tg_subscription_conf rules = {.warning_s = 86400, .grace_s = 86400, .retention_s = 86400, .renew_url = "https://r.example/",
                                                   .contact_url = "https://c.example/", .zone = "UTC"};
 static const struct tg_keyring ring = {.count = 1};
-static const struct tg_listener public_listener = {.kind = TG_LISTEN_HTTPS};
+static const struct tg_listener public_listener = {.kind = TG_LISTEN_HTTPS, .fd = -1};
 static struct tg_pools pools;
 static struct tg_server *server;
 
@@ -93,8 +93,8 @@ static int start(void)
     struct tg_front_options front_options = {.hosts = &host, .host_count = 1, .rules = &rules, .ring = &ring, .templates = templates, .pools = &pools};
     tg_try(tg_front_new(&front_options, &front));
     parts[TG_FRONT_PART] = (struct tg_loop_part){"front", tg_front_loop_make, tg_front_loop_drop, front};
-    options = (struct tg_server_options){.conf = &http, .steps = steps, .parts = parts, .find_host = tg_front_find_host, .context = front,
-                                         .names = &tg_front_names};
+    options = (struct tg_server_options){.conf = &http, .listeners = &public_listener, .listener_count = 1, .steps = steps, .parts = parts,
+                                         .find_host = tg_front_find_host, .context = front, .names = &tg_front_names};
     for (size_t i = 0; i < WIRES; ++i)
         wires[i].fd = -1;
     return tg_server_new(&options, &server);
