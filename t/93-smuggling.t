@@ -133,6 +133,13 @@ subtest 'requests that follow each other are told apart' => sub {
             }
         }
     }
+    for my $path ('/.well-known/openid-configuration', '/sign-in', '/token', '/nothing') {
+        for my $method (qw(GET HEAD POST FOO)) {
+            for my $framed ("Content-Length: $length\r\n\r\n$poison", "Transfer-Encoding: chunked\r\n\r\n$chunked_poison") {
+                check("$method $path of the provider with a " . substr($framed, 0, 8), "$method $path HTTP/1.1\r\nHost: auth.$host\r\n$framed$next", qr/^[234]\d\d(?: closed| 200)?$/, 'GET /o/2');
+            }
+        }
+    }
     check('of another host', head('POST /o/r HTTP/1.1', 'Host: other.test', "Content-Length: $length") . $poison . $next, qr/^421 200$/, 'GET /o/2');
     check('of a path that means two things', head('POST /o/../r HTTP/1.1', "Host: $host", "Content-Length: $length") . $poison . $next, $ended);
 };
