@@ -35,13 +35,31 @@ static void lower_at(char *bytes)
     memcpy(bytes, &word, sizeof(word));
 }
 
+/* Less than a word: two halves, of which some bytes may be in both, or what is left of one. */
+static void lower_few(char *bytes, size_t len)
+{
+    uint32_t first, last;
+
+    if (len < sizeof(first)) {
+        for (size_t i = 0; i < len; i++)
+            bytes[i] = (char)lower(bytes[i]);
+        return;
+    }
+    memcpy(&first, bytes, sizeof(first));
+    memcpy(&last, bytes + len - sizeof(last), sizeof(last));
+    uint64_t word = lower_word((uint64_t)last << 32 | first);
+    first = (uint32_t)word;
+    last = (uint32_t)(word >> 32);
+    memcpy(bytes, &first, sizeof(first));
+    memcpy(bytes + len - sizeof(last), &last, sizeof(last));
+}
+
 void tg_text_lower(char *bytes, size_t len)
 {
     size_t at = 0;
 
     if (len < sizeof(uint64_t)) {
-        for (; at < len; at++)
-            bytes[at] = (char)lower(bytes[at]);
+        lower_few(bytes, len);
         return;
     }
     for (; at + sizeof(uint64_t) < len; at += sizeof(uint64_t))

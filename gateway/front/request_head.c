@@ -35,6 +35,7 @@ static const char *const dropped[] = {
     "x-url-scheme",
     "x-webauth-*",
 };
+static const char dropped_initials[] = "cefhkpstux"; /* all first letters of those: most names of a request have another one */
 
 static bool spelled(struct tg_text name, const char *pattern)
 {
@@ -56,6 +57,8 @@ bool tg_request_header_dropped(struct tg_text name)
 {
     char first = name.len != 0 ? name.base[0] | 0x20 : 0;
 
+    if (first == 0 || memchr(dropped_initials, first, sizeof(dropped_initials) - 1) == NULL)
+        return false;
     for (size_t i = 0; i < tg_count(dropped); ++i)
         if (dropped[i][0] == first && spelled(name, dropped[i]))
             return true;

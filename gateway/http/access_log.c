@@ -80,8 +80,8 @@ void tg_visit_log(struct tg_visit *visit, uint64_t duration_us)
     char line[LINE_ROOM], *at = line; /* in pieces: a format is ten times as dear, and this runs once a request */
     const h2o_req_t *req = visit->req;
 
-    at = put_word(at, time_of(visit));
-    at = put_word(PUT(at, " id="), visit->id);
+    at = put(at, time_of(visit), TG_TIME_ISO - 1);
+    at = put(PUT(at, " id="), visit->id, sizeof(visit->id) - 1);
     at = put_word(PUT(at, " client="), visit->address);
     at = tg_log_put(PUT(at, " host="), cut(tg_text_of(req->input.authority), HOST_LOGGED));
     at = tg_log_put(PUT(at, " method="), cut(tg_text_of(req->input.method), METHOD_LOGGED));
