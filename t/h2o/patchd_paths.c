@@ -86,6 +86,16 @@ static void path_hello(h2o_req_t *req)
     patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("hello")));
 }
 
+static void path_fields(h2o_req_t *req)
+{
+    static const char *const names[] = {"x-frame-options", "x-content-type-options", "x-some-field", "x-other-field"};
+
+    h2o_add_header(&req->pool, &req->res.headers, H2O_TOKEN_CACHE_CONTROL, NULL, H2O_STRLIT("max-age=0, private, must-revalidate"));
+    for (size_t i = 0; i != sizeof(names) / sizeof(names[0]); ++i)
+        h2o_add_header_by_str(&req->pool, &req->res.headers, names[i], strlen(names[i]), 0, NULL, H2O_STRLIT("SAMEORIGIN"));
+    path_hello(req);
+}
+
 static void path_refuse(h2o_req_t *req)
 {
     patchd_answer(req, 403, h2o_iovec_init(H2O_STRLIT("refused")));
@@ -265,6 +275,7 @@ static const struct {
     void (*run)(h2o_req_t *req);
 } paths[] = {
     {"/hello", path_hello},
+    {"/fields", path_fields}, /* as /hello, with more fields */
     {"/refuse-later/", path_refuse_later}, /* MS */
     {"/refuse", path_refuse},
     {"/delay/", path_delay}, /* MS */

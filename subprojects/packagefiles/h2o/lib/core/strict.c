@@ -1,33 +1,36 @@
 /* strict.c - see strict.h */
 #include "h2o/strict.h"
 
-static int is_alnum(unsigned char c)
+/* what a byte may be part of */
+enum { TOKEN = 1, NAME = 2, TARGET = 4 };
+#define ALL (TOKEN | NAME | TARGET)
+
+static const unsigned char classes[256] = {
+    ['!'] = TOKEN | TARGET, ['"'] = TARGET, ['#' ... '\''] = TOKEN | TARGET, ['(' ... ')'] = TARGET, ['*' ... '+'] = TOKEN | TARGET,
+    [','] = TARGET, ['-' ... '.'] = ALL, ['/'] = TARGET, ['0' ... '9'] = ALL, [':' ... '@'] = TARGET, ['A' ... 'Z'] = ALL,
+    ['[' ... ']'] = TARGET, ['^'] = TOKEN | TARGET, ['_'] = ALL, ['`'] = TOKEN | TARGET, ['a' ... 'z'] = ALL, ['{'] = TARGET,
+    ['|'] = TOKEN | TARGET, ['}'] = TARGET, ['~'] = ALL, [0x80 ... 0xff] = TARGET,
+};
+
+static size_t span(const char *s, size_t len, unsigned char class)
 {
-    return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    size_t i;
+
+    for (i = 0; i != len && (classes[(unsigned char)s[i]] & class) != 0; ++i)
+        ;
+    return i;
 }
 
 int h2o_strict_is_token(const char *s, size_t len)
 {
-    static const char marks[256] = {['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1,
-                                    ['-'] = 1, ['.'] = 1, ['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1};
-    size_t i;
-
-    for (i = 0; i != len; ++i)
-        if (!is_alnum(s[i]) && !marks[(unsigned char)s[i]])
-            return 0;
-    return len != 0;
+    return len != 0 && span(s, len, TOKEN) == len;
 }
 
 int h2o_strict_is_path(const char *s, size_t len)
 {
-    size_t i;
-
     if (len == 0 || (s[0] != '/' && !(s[0] == '*' && len == 1)))
         return 0;
-    for (i = 0; i != len; ++i)
-        if ((unsigned char)s[i] <= ' ' || s[i] == 0x7f)
-            return 0;
-    return 1;
+    return span(s, len, TARGET) == len;
 }
 
 static size_t span_ipv6(const char *s, size_t len)
@@ -44,20 +47,11 @@ static size_t span_ipv6(const char *s, size_t len)
     return 0;
 }
 
-static size_t span_name(const char *s, size_t len)
-{
-    size_t i;
-
-    for (i = 0; i != len && (is_alnum(s[i]) || s[i] == '-' || s[i] == '.' || s[i] == '_' || s[i] == '~'); ++i)
-        ;
-    return i;
-}
-
 int h2o_strict_is_authority(const char *s, size_t len)
 {
     size_t i, host;
 
-    if (len == 0 || (host = s[0] == '[' ? span_ipv6(s, len) : span_name(s, len)) == 0)
+    if (len == 0 || (host = s[0] == '[' ? span_ipv6(s, len) : span(s, len, NAME)) == 0)
         return 0;
     if (host == len)
         return 1;
