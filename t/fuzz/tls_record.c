@@ -130,6 +130,14 @@ static size_t seal(uint8_t type, const uint8_t *plain, size_t len, size_t paddin
     return HEADER + size;
 }
 
+/* Zeros behind the type are padding, so what was meant may stand before them. */
+static size_t find_meant(uint8_t *type, const uint8_t *bytes, size_t len)
+{
+    while (*type == 0 && len > 0)
+        *type = bytes[--len];
+    return len;
+}
+
 /* Whether the connection goes on. */
 static bool give_record(h2o_tls13_t *tls, uint8_t how, uint8_t type, const uint8_t *bytes, size_t len)
 {
@@ -150,9 +158,10 @@ static bool give_record(h2o_tls13_t *tls, uint8_t how, uint8_t type, const uint8
     whole = h2o_tls13_record_size((char *)wire, size);
     must(whole <= (long)size);
     if (whole <= 0) {
-        must(!is_sealed || len > H2O_TLS13_MAX_PLAIN);
+        must(!is_sealed || size > H2O_TLS13_MAX_RECORD);
         return false;
     }
+    len = find_meant(&type, bytes, len);
     exact = malloc((size_t)whole); /* so that a byte too far is seen */
     plain = malloc((size_t)whole);
     memcpy(exact, wire, (size_t)whole);
