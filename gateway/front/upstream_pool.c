@@ -263,20 +263,34 @@ void tg_wire_leave(struct tg_exchange *exchange, bool keep)
     serve_soon(upstream);
 }
 
-/* Whoever keeps a wire, and neither sends nor takes anything, while others wait for one. */
+/* How long the client has kept a wire without sending or taking anything, while it is its turn; 0 when it is not. */
+static uint64_t stalled_ms(struct tg_upstream *upstream, const struct tg_exchange *exchange)
+{
+    if (exchange->upstream != upstream || exchange->wire == NULL || exchange->wire->uncounted || exchange->finished ||
+        exchange->deadline_ms != 0)
+        return 0;
+    return tg_visit_stalled_ms(exchange->visit);
+}
+
+/* While others wait for one. Those that have stalled longest: whoever does so on purpose does so for long, and a train in a tunnel is not
+   to be taken for it. */
 static void free_stalled(struct tg_upstream *upstream)
 {
     size_t most = (size_t)upstream->conf->max_connections;
+    uint64_t longest_ms = 0;
 
     if (upstream->waiting == NULL || upstream->busy < most - most / 8)
         return;
     for (struct tg_exchange *exchange = upstream->part->exchanges; exchange != NULL; exchange = exchange->next) {
-        bool is_clients_turn = exchange->upstream == upstream && exchange->wire != NULL && !exchange->wire->uncounted &&
-                               !exchange->finished && exchange->deadline_ms == 0;
+        uint64_t stalled = stalled_ms(upstream, exchange);
 
-        if (is_clients_turn && tg_visit_stalled_ms(exchange->visit) >= TG_UPSTREAM_STALL_MS)
-            tg_visit_cut_hoarder(exchange->visit);
+        longest_ms = stalled > longest_ms ? stalled : longest_ms;
     }
+    if (longest_ms < TG_UPSTREAM_STALL_MS)
+        return;
+    for (struct tg_exchange *exchange = upstream->part->exchanges; exchange != NULL; exchange = exchange->next)
+        if (stalled_ms(upstream, exchange) >= longest_ms / 2)
+            tg_visit_cut_hoarder(exchange->visit);
 }
 
 void tg_upstream_sweep(struct tg_upstream *upstream, uint64_t now_ms)
