@@ -190,5 +190,17 @@ subtest 'chunks end where they say' => sub {
     $own->stops_clean;
 };
 
+subtest 'a probe is an interim response, and what is ready meanwhile waits for it' => sub {
+    my $socket = http1($server->{h1});
+    for my $wait (0, 100, 0) {
+        my $answer = exchange($socket, "GET /probe/$wait HTTP/1.1\r\nHost: a\r\n\r\n");
+        is($answer->{status}, 100, 'interim');
+        $answer = read_answer($socket, before => $answer->{rest} // '');
+        is("$answer->{status} $answer->{body}", $wait ? '200 later' : '200 hello', 'final');
+    }
+    is(exchange($socket, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")->{status}, 200, 'the connection is kept');
+    is(exchange($server->{h1}, "GET /probe/0 HTTP/1.0\r\nHost: a\r\n\r\n")->{status}, 500, 'not for clients that know no interim responses');
+};
+
 $server->stops_clean;
 done_testing;

@@ -301,6 +301,38 @@ subtest 'what an answer waits for can be seen, and the stream be ended' => sub {
     $own->stops_clean;
 };
 
+subtest 'a client that closes its side is answered' => sub {
+    my $own = Patchd->start;
+    my $h2 = Teagate::H2->new(port => $own->{h2});
+    my @id = map { $h2->request(path => "/delay/$_") } 300, 1300;
+    my $upload = $h2->request(method => 'POST', path => '/sink', body => 1, headers => ['content-length', 10]);
+    $h2->data($upload, 'abc');
+    shutdown $h2->{socket}, 1;
+    is($h2->answer($_)->{body}, 'later') for @id;
+    is($h2->answer($upload, 0.1)->{status}, undef, 'what it has not asked whole has no answer');
+    $h2->end(1);
+    ok($h2->{is_closed}, 'then the connection ends');
+    $h2 = Teagate::H2->new(port => $own->{h2});
+    my $id = $h2->request(path => '/bytes/3000000');
+    shutdown $h2->{socket}, 1;
+    $h2->wait_for(1, sub { length($h2->{answers}{$id}{body} // "") >= 65_535 });
+    is(length $h2->{answers}{$id}{body}, 65_535, 'as far as the window goes');
+    $h2->{socket}->close;
+    $own->stops_clean;
+};
+
+subtest 'a client that leaves is noticed' => sub {
+    my $own = Patchd->start;
+    my $h2 = Teagate::H2->new(port => $own->{h2});
+    $h2->request(path => '/delay/5000') for 1 .. 3;
+    $h2->answer($h2->request(path => '/hello'));
+    $h2->{socket}->close;
+    sleep 0.9;
+    my $stats = $own->stats;
+    is($stats->{requests} - $stats->{disposed}, 1, 'within a second');
+    $own->stops_clean;
+};
+
 subtest 'one connection is ended in peace' => sub {
     my $own = Patchd->start;
     my $ask = sub { return exchange($own->{h1}, "GET /$_[0] HTTP/1.1\r\nHost: a\r\n\r\n")->{body} };

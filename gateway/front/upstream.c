@@ -267,6 +267,7 @@ static struct tg_exchange *make_exchange(struct tg_visit *visit, const struct tg
     exchange->chunks.consume_trailer = 1;
     exchange->began_ms = h2o_now(part->loop->context.loop);
     exchange->checked = part->ticks;
+    visit->is_endless = visit->door == TG_DOOR_EVENTS;
     if (visit->door == TG_DOOR_LOGIN_CALLBACK)
         exchange->began_wall_ms = tg_now_ms();
     link_exchange(exchange);

@@ -2,10 +2,13 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "http/server_parts.h"
+/* does not stand alone */
+#include <h2o/http1.h>
 
 /* What a loop does ten times a second, or twice: clients that left, draining; whom it waits for is server_pace.c. */
 
-enum { TICK_MS = 100, TICKS_A_WATCH = TG_WATCH_MS / TICK_MS, WATCH_AFTER_MS = 300, POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
+enum { TICK_MS = 100, TICKS_A_WATCH = 3, TICKS_A_PACE = TG_WATCH_MS / TICK_MS, WATCH_AFTER_MS = 300, HALF_CLOSED_MS = 10000 };
+enum { POLLED_AT_ONCE = 128, GONE_STATUS = 499, ALERT_RECORD = 64 };
 
 static uint64_t now_ms(struct tg_server_loop *loop)
 {
@@ -33,28 +36,44 @@ static void end_request(struct tg_visit *visit)
     h2o_send(req, NULL, 0, H2O_SEND_STATE_ERROR);
 }
 
-/* After the client's FIN: whether nothing more can come. What lies unread may be the rest of the body, or another request; over TLS a
-   client that ends its direction has ended the other, too, and its last words may be an alert. */
-static bool is_over(struct tg_visit *visit, int fd)
+/* After the client's FIN: whether the rest of the body cannot come any more. It may lie unread; over TLS the last words may be an alert. */
+static bool is_cut_off(struct tg_visit *visit, int fd)
 {
     const h2o_body_t *body = visit->req->body;
     const h2o_socket_t *sock = visit->connection->sock;
     int unread = 0;
 
+    if (body == NULL || body->ended)
+        return false;
     if (ioctl(fd, FIONREAD, &unread) != 0)
         return true;
-    if (body == NULL || body->ended)
-        return sock->ssl != NULL || unread == 0;
     if (body->content_length != SIZE_MAX)
         return (uint64_t)unread + sock->input->size < body->content_length - body->received;
     return unread < (sock->ssl != NULL ? ALERT_RECORD : 1);
+}
+
+/* The client has asked for everything it wants, and may have left. It is asked by an interim answer: the host of one that has left answers
+   with a reset. Once the answer has begun, or where an interim one is not understood, its own bytes ask. */
+static bool has_closed_both(struct tg_visit *visit)
+{
+    uint64_t now = now_ms(visit->loop);
+
+    if (visit->half_closed_ms != 0 && now - visit->half_closed_ms < HALF_CLOSED_MS)
+        return false;
+    if (h2o_http1_probe(visit->req) || visit->half_closed_ms == 0 || visit->req->_generator != NULL) {
+        visit->half_closed_ms = now;
+        return false;
+    }
+    return true;
 }
 
 static bool has_left(struct tg_visit *visit, const struct pollfd *polled)
 {
     if ((polled->revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
         return true;
-    return (polled->revents & POLLRDHUP) != 0 && is_over(visit, polled->fd);
+    if ((polled->revents & POLLRDHUP) == 0)
+        return false;
+    return visit->is_endless || is_cut_off(visit, polled->fd) || has_closed_both(visit);
 }
 
 /* Moves those of the batch whose clients left to the list of the gone. */
@@ -130,10 +149,10 @@ static void on_tick(h2o_timeout_entry_t *entry)
     if (own->ears_pause)
         tg_server_resume_listening(loop);
     tg_server_thin_out(loop);
-    if (++own->ticks % TICKS_A_WATCH == 0) {
+    if (++own->ticks % TICKS_A_WATCH == 0)
         watch_clients(loop);
+    if (own->ticks % TICKS_A_PACE == 0)
         tg_server_pace(loop);
-    }
     tg_server_arm_tick(loop);
 }
 

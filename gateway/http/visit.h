@@ -98,6 +98,8 @@ struct tg_visit {
     h2o_linklist_t watched;             /* HTTP/1: a client that leaves while nothing is read or written is noticed within a second */
     struct tg_pace upload, download;    /* its body; HTTP/2: the window of its stream */
     bool is_gone;                       /* the client left before its answer was complete */
+    bool is_endless;                    /* front: the answer has no end, so a client that closes its side wants no more of it */
+    uint64_t half_closed_ms;            /* HTTP/1: when it was seen that the client had closed its side, and asked whether it has left */
     size_t held, head_bytes;            /* by tg_visit_hold, tg_visit_tell_head */
 
     struct tg_path path;                /* guard; raw and query are there before it, unchecked */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "patchd_paths.h"
+#include "h2o/http1.h"
 #include "h2o/http2.h"
 
 static long argument(h2o_req_t *req)
@@ -109,6 +110,16 @@ static void path_refuse_later(h2o_req_t *req)
 static void path_delay(h2o_req_t *req)
 {
     answer_later(req, 200, argument(req));
+}
+
+static void path_probe(h2o_req_t *req)
+{
+    if (!h2o_http1_probe(req))
+        patchd_answer(req, 500, h2o_iovec_init(H2O_STRLIT("not sent")));
+    else if (argument(req) == 0)
+        path_hello(req);
+    else
+        answer_later(req, 200, argument(req));
 }
 
 /* /bytes/N: byte i is a letter that depends on i only, so that a shift would be seen */
@@ -280,6 +291,7 @@ static const struct {
     {"/refuse", path_refuse},
     {"/delay/", path_delay}, /* MS */
     {"/partial/", path_partial}, /* MS; HTTP/2 */
+    {"/probe/", path_probe}, /* MS: HTTP/1 */
     {"/bytes/", path_bytes}, /* N */
     {"/stream/", path_stream}, /* STATUS */
     {"/watched/", path_watched}, /* N: as /bytes, to be looked at */
