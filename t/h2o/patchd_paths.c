@@ -167,9 +167,8 @@ static void path_watch(h2o_req_t *req)
     if (watched == NULL)
         patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("gone")));
     else
-        patchd_answer(req, 200, patchd_printf(req, "waits=%d sent=%llu headers=%d", h2o_http2_get_wait(watched),
-                                              (unsigned long long)h2o_http2_get_bytes_sent(watched->conn),
-                                              h2o_http2_is_in_headers(watched->conn)));
+        patchd_answer(req, 200, patchd_printf(req, "waits=%d sent=%llu", h2o_http2_get_wait(watched),
+                                              (unsigned long long)h2o_http2_get_bytes_sent(watched->conn)));
 }
 
 static void path_cancel(h2o_req_t *req)
