@@ -9,6 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { HTTP2 = 1, CLOSES = 2, HEAD = 4 };
 
+/* How libh2o tells that a body in chunks is broken off, before it closes. */
+#define BROKEN_OFF "\r\n1\r\n"
+
 static const char get_twice[] = "GET /a/b HTTP/1.1\r\nHost: h\r\n\r\nGET /a/c HTTP/1.1\r\nHost: h\r\n\r\n";
 static const char head_then_get[] = "HEAD /a/b HTTP/1.1\r\nHost: h\r\n\r\nGET /a/c HTTP/1.1\r\nHost: h\r\n\r\n";
 /* GET (2), https (7), :path without indexing (4), :authority (1): streams 1 and 3 */
@@ -60,6 +63,8 @@ static void check_answers(struct tg_text all, bool is_head)
     struct tg_text rest = all, body;
     struct strict_message head;
 
+    if (tg_text_ends(rest, BROKEN_OFF))
+        rest.len -= sizeof(BROKEN_OFF) - 1;
     if (all.len == 0)
         return; /* the upstream has not come to the end of its head */
     if (!take_answer(&rest, is_head, &head, &body) || rest.len == 0)
