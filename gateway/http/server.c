@@ -82,6 +82,7 @@ static void on_start(struct tg_message *message)
 {
     struct tg_server_loop *loop = H2O_STRUCT_FROM_MEMBER(struct tg_loop_own, to_start, message)->loop;
 
+    tg_server_set_reading(loop);
     tg_server_arm_tick(loop);
     tg_server_listen(loop);
 }

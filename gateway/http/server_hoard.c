@@ -16,7 +16,7 @@ enum {
     MOVES = 1024,            /* bytes that count as progress */
     STALLED_MS = 1000,
     RELIEF_PAUSE_MS = 50,
-    READ_BYTES = 128 * 1024, /* in one turn of the loop, of each socket */
+    READ_BYTES = 60 * 1024,  /* in one turn of the loop, of each socket: a buffer of 64 KiB goes on when it is full, and never grows */
     TIGHT_READ_BYTES = 16000,
     HEADS_BYTES = 1 << 20,   /* of all requests under way of one connection */
     CROWD_IDLE_MS = 1000,
@@ -141,6 +141,11 @@ static void set_tight(struct tg_loop_own *own, bool is_tight)
 {
     own->is_tight = is_tight;
     h2o_socket_max_bytes_per_read = is_tight ? TIGHT_READ_BYTES : READ_BYTES;
+}
+
+void tg_server_set_reading(struct tg_server_loop *loop)
+{
+    set_tight(loop->own, loop->own->is_tight);
 }
 
 static void change_held(struct tg_visit *visit, size_t bytes)

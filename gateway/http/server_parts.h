@@ -142,6 +142,7 @@ void tg_connection_time_out(struct tg_connection *connection);      /* no handsh
 void tg_connection_note_progress(struct tg_connection *connection, uint64_t now_ms);
 void tg_connection_cut(struct tg_connection *connection, enum tg_attack attack);
 void tg_visit_hold_nothing(struct tg_visit *visit);               /* at its end */
+void tg_server_set_reading(struct tg_server_loop *loop);          /* how much at a time; once, at the start */
 void tg_server_thin_out(struct tg_server_loop *loop);
 
 /* server_pace.c; on the loop */
