@@ -76,7 +76,7 @@ void *tg_front_loop_make(struct tg_server_loop *loop, const void *context)
     part->front = front;
     part->loop = loop;
     part->spare_exchanges.size = sizeof(struct tg_exchange);
-    part->head_buffers = (h2o_buffer_prototype_t){{64}, {16384 - offsetof(h2o_buffer_t, _buf)}};
+    part->head_buffers = (h2o_buffer_prototype_t){{128}, {16384 - offsetof(h2o_buffer_t, _buf)}};
     part->body_buffers = (h2o_buffer_prototype_t){{64}, {65536 - offsetof(h2o_buffer_t, _buf)}};
     part->upstreams = tg_alloc((front->gitea_count + 1) * sizeof(*part->upstreams));
     for (size_t i = 0; i < front->options.host_count; ++i) {
