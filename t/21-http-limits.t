@@ -46,7 +46,7 @@ listen:
     - address: 127.0.0.1:@{[$http->sockport]}
       proxy-protocol: v2
       trusted-proxies: 127.0.0.1
-limits: {threads: 2, max-connections-per-address: 6}
+limits: {threads: 2, max-connections-per-address: 6, drain: 5}
 YAML
 my $server = Teagate::Http->start(https => [values %sockets], http => [$http], admin => [$admin], ca => "$dir/ca", names => ['localhost'],
     conf => "$dir/listen.yaml");
