@@ -9,7 +9,7 @@
     ROW("body-idle", TG_SECONDS, body_idle_s, "30", 1, 3600, "how long a client may pause while it sends a body")                  \
     ROW("keepalive", TG_SECONDS, keepalive_s, "75", 1, 3600, "how long an idle connection is kept open")                           \
     ROW("handshake", TG_SECONDS, handshake_s, "10", 1, 120, "how long a TLS handshake may take, with what is sent before it")      \
-    ROW("write-stall", TG_SECONDS, write_stall_s, "60", 2, 3600, "how long a client may take nothing of what is sent to it")       \
+    ROW("write-stall", TG_SECONDS, write_stall_s, "30", 2, 3600, "how long a client may take nothing of what is sent to it")       \
     ROW("min-rate", TG_BYTES, min_rate, "500", 0, 1 << 20,                                                                         \
         "bytes that a client has to send or take in a second, on the average over body-idle or write-stall, while it is its turn") \
     ROW("max-age", TG_SECONDS, max_age_s, "1h", 2, 86400, "how old a connection may get before it is closed between requests")     \

@@ -14,7 +14,7 @@ struct tg_connection_limits {
     int64_t body_idle_s;                  /* without progress of a request body; 30 */
     int64_t keepalive_s;                  /* idle connections; 75 */
     int64_t handshake_s;                  /* everything before HTTP; 10 */
-    int64_t write_stall_s;                /* a client that takes nothing of what is sent to it; 60 */
+    int64_t write_stall_s;                /* a client that takes nothing of what is sent to it; 30 */
     int64_t min_rate;                     /* bytes in a second of a client that is waited for; 0: none; 500 */
     int64_t max_age_s;                    /* then a connection takes no further requests; 1h */
     int64_t max_requests;                 /* the same; 100000 */

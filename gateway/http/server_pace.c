@@ -9,7 +9,7 @@
 /* Twice a second a loop looks at what each of its connections waits for, and ends those whose client lets it wait too long. One place for
    all deadlines, without a timer for each request; and libh2o's own know one value for all listeners. */
 
-enum { LOOK_AFTER_US = 300000, LONGEST_STEP_MS = 1000, GO_AWAY_MS = 1000, LARGEST_FRAME = 16384 };
+enum { LOOK_AFTER_US = 300000, LONGEST_STEP_MS = 1000, GO_AWAY_MS = 1000, LARGEST_FRAME = 16384, MANY_STREAMS = 8 };
 
 static uint64_t ms(int64_t seconds)
 {
@@ -132,6 +132,10 @@ static void end_visits(struct slow *slow)
         struct tg_visit *visit = H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, slow->streams.next);
 
         h2o_linklist_unlink(&visit->watched);
+        if (visit->connection->before.shut_streams >= MANY_STREAMS) { /* no slow client: one that collects answers */
+            tg_connection_cut(visit->connection, TG_ATTACK_SLOW_READ);
+            continue;
+        }
         tg_guard_report_visit(visit, TG_ATTACK_SLOW_READ);
         h2o_http2_cancel(visit->req, H2O_HTTP2_ERROR_CANCEL);
     }

@@ -21,7 +21,7 @@ my %ATTACKS = (
     'bomb-cookies'          => [ 10, 'all', 'header-block' ],
     'bomb-streams'          => [ 10, 'all', 'header-block' ],
     'bomb-cookies-streams'  => [ 10, 'all', 'header-block' ],
-    'hoard-heads'           => [ 40, 'all', 'hoarding', 'slow-read' ],
+    'hoard-heads'           => [ 40, 'all', 'header-block', 'hoarding', 'slow-read' ],
     'rapid-reset'           => [ 10, 'all', 'resets' ],
     'made-you-reset'        => [ 10, 'all', 'resets' ],
     'continuation'          => [ 10, 'all', 'header-block' ],
@@ -39,10 +39,10 @@ my %ATTACKS = (
     'slow-frame-busy'       => [ 30, 'all', 'slow-head' ],
     'slow-block-busy'       => [ 30, 'all', 'slow-head', 'frames' ],
     'slow-handshake'        => [ 30, 'all', 'slow-handshake' ],
-    'slow-body'             => [ 45, 'all', 'slow-body' ],
-    'slow-body-trickle'     => [ 45, 'all', 'slow-body' ],
-    'slow-read'             => [ 45, 'all', 'slow-read', 'hoarding' ],
-    'slow-read-trickle'     => [ 45, 'all', 'slow-read', 'hoarding' ],
+    'slow-body'             => [ 55, 'all', 'slow-body' ],
+    'slow-body-trickle'     => [ 55, 'all', 'slow-body' ],
+    'slow-read'             => [ 50, 'all', 'slow-read', 'hoarding' ],
+    'slow-read-trickle'     => [ 50, 'all', 'slow-read', 'hoarding' ],
     'zero-window'           => [ 45, 'all', 'hoarding', 'slow-read' ],
     'tiny-window'           => [ 45, 'all', 'hoarding', 'slow-read' ],
     'zero-window-small'     => [ 45, 'all', 'hoarding', 'slow-read' ],
@@ -145,7 +145,12 @@ sub attacks_counted {
     return { $text =~ /^teagate_attacks_total\{kind="([^"]+)"\} (\d+)$/mg };
 }
 
-sub pss_kb { my ($pid) = @_; return -e "/proc/$pid/smaps_rollup" && slurp("/proc/$pid/smaps_rollup") =~ /^Pss:\s+(\d+)/m ? $1 : 0 }
+# 0: it is gone
+sub pss_kb {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/smaps_rollup" or return 0;
+    return do { local $/; readline $in // '' } =~ /^Pss:\s+(\d+)/m ? $1 : 0;
+}
 
 # A process that does something until it is told to stop, and then hands over what it found.
 my $told_to_stop;
@@ -210,6 +215,7 @@ sub start_witness {
             print {$connection} $request;
             my $answer = read_answer($connection);
             alarm 0;
+            undef $connection if $answer =~ /^connection: close\r$/mi;
             $answer =~ m{^HTTP/1.1 200 } or die "refused\n";
         };
         alarm 0;

@@ -14,7 +14,7 @@ use Teagate::Browser;
 use Teagate::GiteaServer;
 use Teagate::Shell qw(capture run spawn stop slurp wait_until free_port as_user);
 
-our @EXPORT = qw(system_or_skip own_system contract account browser token git git_url curl teagate raw_tls request_raw front_pid watch_front
+our @EXPORT = qw(system_or_skip own_system contract_file contract account browser token git git_url curl teagate raw_tls request_raw front_pid watch_front
     sanitized check_reports capture run slurp wait_until gitea_command);
 
 my ($contract_file, $own, $own_state, %tokens);
@@ -57,6 +57,8 @@ sub contract {
     my $text = wait_until(20, sub { -e $contract_file && slurp($contract_file) }) or BAIL_OUT("$contract_file is gone");
     return decode_json($text);
 }
+
+sub contract_file { return $contract_file }
 
 sub account {
     my ($state) = @_;
