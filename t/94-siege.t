@@ -26,8 +26,8 @@ sub besiege {
     return;
 }
 
-subtest 'floods, one after the other' => sub {
-    besiege(qw(bomb-headers bomb-cookies bomb-streams bomb-cookies-streams hoard-heads rapid-reset made-you-reset continuation
+subtest 'floods, all at once' => sub {
+    besiege('--together', qw(bomb-headers bomb-cookies bomb-streams bomb-cookies-streams hoard-heads rapid-reset made-you-reset continuation
         continuation-empty settings ping ping-unread empty-data priority window-updates window-updates-stream random large-upload window-abort));
 };
 subtest 'what takes time, all at once' => sub {
