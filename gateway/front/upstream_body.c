@@ -83,7 +83,7 @@ static void send_head(h2o_req_t *req)
 
 static size_t capacity_of(const h2o_buffer_t *buffer)
 {
-    return buffer != NULL ? buffer->capacity : 0;
+    return buffer != NULL && buffer->bytes != NULL ? buffer->capacity : 0; /* nothing is allocated before the first byte */
 }
 
 void tg_exchange_tell_held(struct tg_exchange *exchange)
