@@ -76,7 +76,7 @@ const struct tg_key tg_limits_keys[] = {
      .help = "connections at a time; more are closed at once"},
     {"upload-memory", TG_BYTES, offsetof(struct tg_limits_conf, upload_memory), .initial = "16m", .min = 1 << 20, .max = INT64_MAX,
      .help = "what clients may have under way of request bodies, in all; an upload is granted 256k, and up to 4m while Gitea keeps up"},
-    {"max-held", TG_BYTES, offsetof(struct tg_limits_conf, max_held), .initial = "32m", .min = 0, .max = (int64_t)1 << 40,
+    {"max-held", TG_BYTES, offsetof(struct tg_limits_conf, max_held), .initial = "24m", .min = 0, .max = (int64_t)1 << 40,
      .help = "bytes of requests and answers under way that may wait for clients, in all; beyond that the clients are cut off that hold most "
              "and move least; 0 is no limit"},
     CONNECTION_LIMITS(IN_LIMITS)

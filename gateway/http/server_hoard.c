@@ -13,6 +13,7 @@
 enum {
     VISIT_BYTES = 8192,      /* what a request takes at the least */
     WAITING_BYTES = 12288,   /* and one that waits for its answer: its client can take nothing yet */
+    FEW_BYTES = 64 * 1024,   /* of some such requests; hundreds of them are no excuse */
     LOOKED_AT = 32 * 1024,   /* a connection that holds less is not asked how much of it the kernel has sent */
     MOVES = 1024,            /* bytes that count as progress */
     STALLED_MS = 1000,
@@ -86,7 +87,9 @@ static struct tg_connection *worst_of(struct tg_loop_own *own, uint64_t now_ms, 
         struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
         uint64_t stalled_ms = now_ms - connection->moved_ms, score = connection->held * (stalled_ms + 100);
 
-        if (connection->is_cut || score <= most || connection->held <= connection->visits * WAITING_BYTES)
+        bool only_waits = connection->held <= connection->visits * WAITING_BYTES && connection->held < FEW_BYTES;
+
+        if (connection->is_cut || score <= most || only_waits)
             continue;
         if (!is_urgent && stalled_ms < STALLED_MS && connection->held < own->held_limit / 16)
             continue;
