@@ -34,7 +34,7 @@ const struct tg_key tg_gitea_keys[] = {
      .help = "how long a connection to this Gitea may take"},
     {"head-timeout", TG_SECONDS, offsetof(struct tg_gitea_conf, head_timeout_s), .initial = "60", .min = 1, .max = 3600,
      .help = "how long this Gitea may take to begin an answer"},
-    {"git-timeout", TG_SECONDS, offsetof(struct tg_gitea_conf, git_timeout_s), .initial = "600", .min = 1, .max = 86400,
+    {"git-timeout", TG_SECONDS, offsetof(struct tg_gitea_conf, git_timeout_s), .initial = "1800", .min = 1, .max = 86400,
      .help = "the same for git, LFS, packages and downloads, where Gitea packs before it answers"},
     {"idle-timeout", TG_SECONDS, offsetof(struct tg_gitea_conf, idle_timeout_s), .initial = "300", .min = 10, .max = 86400,
      .help = "how long an answer may make no progress"},
