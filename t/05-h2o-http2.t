@@ -376,6 +376,25 @@ subtest 'what ends a connection reaches a client that goes on sending' => sub {
     $own->stops_clean;
 };
 
+subtest 'a slow client gets the last answer whole' => sub {
+    my $own = Patchd->start;
+    my $slow = Teagate::H2->new(socket => slow_socket($own->{h2}), window => 1 << 24, settings => { 4 => 1 << 24 });
+    my $id = $slow->request(path => '/bytes/8000000');
+    $slow->wait_for(1, sub { $_[0]{type} == DATA });
+    is(exchange($own->{h1}, "GET /shutdown HTTP/1.1\r\nHost: a\r\n\r\n")->{status}, 200);
+    my $got = 0;
+    $slow->wait_for(20, sub {
+        my ($frame) = @_;
+        return 0 unless $frame->{type} == DATA && $frame->{id} == $id;
+        $slow->send(WINDOW_UPDATE, 0, 0, pack 'N', length $frame->{payload}) if length $frame->{payload};
+        sleep 0.003;
+        return $frame->{flags} & END_STREAM;
+    });
+    is(length $slow->answer($id, 0)->{body}, 8_000_000, 'all of it has come');
+    $slow->close;
+    $own->stops_clean;
+};
+
 subtest 'a CONTINUATION during shutdown is answered and does not spin' => sub {
     $server = Patchd->start;
     my $h2 = h2();

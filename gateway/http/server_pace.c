@@ -1,6 +1,8 @@
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "http/server_parts.h"
 /* does not stand alone */
@@ -227,16 +229,34 @@ static bool is_idle(const struct tg_connection *connection)
     return connection->visits == 0 && connection->head_since_ms == 0;
 }
 
-/* A client that has not sent a request for a while after it was told to go, or ought to have been, is let go. */
-static bool is_done(const struct tg_connection *connection, uint64_t now)
+/* When a client of HTTP/2 that takes its last answer has last been heard of: it opens windows, or the kernel gets rid of something. */
+static uint64_t heard_of(struct tg_connection *connection, uint64_t now)
 {
-    uint64_t draining = connection->loop->own->draining_since_ms;
+    int unsent = 0;
+
+    if (connection->protocol != TG_PROTOCOL_HTTP2)
+        return 0;
+    ioctl(h2o_socket_get_fd(connection->sock), SIOCOUTQ, &unsent);
+    if (unsent < connection->unsent || connection->sock->bytes_read != connection->bytes_read) {
+        connection->bytes_read = connection->sock->bytes_read;
+        connection->heard_ms = now;
+    }
+    connection->unsent = unsent;
+    return connection->heard_ms;
+}
+
+/* A client that has not sent a request for a while after it was told to go, or ought to have been, is let go. */
+static bool is_done(struct tg_connection *connection, uint64_t now)
+{
+    uint64_t draining = connection->loop->own->draining_since_ms, heard_ms;
     uint64_t since = draining != 0 ? draining : connection->leaving_since_ms;
 
     if (since == 0 || !is_idle(connection))
         return false;
     if (connection->idle_since_ms > since)
         since = connection->idle_since_ms;
+    if ((heard_ms = heard_of(connection, now)) > since)
+        since = heard_ms;
     return now - since >= TG_IDLE_CLOSE_MS && !is_readable(connection->sock);
 }
 

@@ -50,6 +50,9 @@ struct tg_connection {
     size_t held, head_bytes;          /* that its visits hold */
     size_t moved;                     /* bytes that had come and gone */
     uint64_t moved_ms;                /* at this time; not much has come or gone since */
+    size_t bytes_read;                /* while draining; */
+    int unsent;                       /* by the kernel, then; */
+    uint64_t heard_ms;                /* when there were more of those, or less of these */
     size_t tally;                     /* see tg_visit_tally */
     char address[TG_ADDRESS_TEXT];
     char alert[7];                    /* a TLS record on its way out */
