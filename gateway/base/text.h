@@ -17,7 +17,6 @@ struct tg_text {
 };
 
 #define TG_TEXT(literal) ((struct tg_text){(literal), sizeof(literal) - 1})
-#define TG_TEXT_INIT(literal) {(literal), sizeof(literal) - 1} /* in the initializer of a static object */
 #define TG_TEXT_ARGS(t) (int)(t).len, (t).base != NULL ? (t).base : "" /* for "%.*s" */
 
 static inline struct tg_text tg_text(const char *s)

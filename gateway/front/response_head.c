@@ -20,18 +20,18 @@ static const struct {
     struct tg_text name;
     enum kind kind;
 } meanings[] = {
-    {TG_TEXT_INIT("connection"), CONNECTION},
-    {TG_TEXT_INIT("content-length"), LENGTH},
-    {TG_TEXT_INIT("date"), ENDS_HERE},
-    {TG_TEXT_INIT("keep-alive"), ENDS_HERE},
-    {TG_TEXT_INIT("location"), LOCATION},
-    {TG_TEXT_INIT("proxy-authenticate"), ENDS_HERE},
-    {TG_TEXT_INIT("proxy-connection"), ENDS_HERE},
-    {TG_TEXT_INIT("set-cookie"), COOKIE},
-    {TG_TEXT_INIT("te"), ENDS_HERE},
-    {TG_TEXT_INIT("trailer"), ENDS_HERE},
-    {TG_TEXT_INIT("transfer-encoding"), CODING},
-    {TG_TEXT_INIT("upgrade"), ENDS_HERE},
+    {TG_TEXT("connection"), CONNECTION},
+    {TG_TEXT("content-length"), LENGTH},
+    {TG_TEXT("date"), ENDS_HERE},
+    {TG_TEXT("keep-alive"), ENDS_HERE},
+    {TG_TEXT("location"), LOCATION},
+    {TG_TEXT("proxy-authenticate"), ENDS_HERE},
+    {TG_TEXT("proxy-connection"), ENDS_HERE},
+    {TG_TEXT("set-cookie"), COOKIE},
+    {TG_TEXT("te"), ENDS_HERE},
+    {TG_TEXT("trailer"), ENDS_HERE},
+    {TG_TEXT("transfer-encoding"), CODING},
+    {TG_TEXT("upgrade"), ENDS_HERE},
 };
 
 static enum kind kind_of(struct tg_text name)
