@@ -20,11 +20,11 @@ for my $look ([ 'desktop, light', '1280,900', 0 ], [ 'phone, dark', '500,900', 1
         my $driver = Teagate::WebDriver->new(size => $size, dark => $dark);
         $driver->go("$base/user/login");
         is_clean($driver, 'sign-in');
-        sign_in($driver, account('active'), 'not this');
+        $driver->sign_in($base, account('active'), 'not this');
         is_clean($driver, 'sign-in after a wrong password');
         $driver->go("$auth/nothing-here");
         is_clean($driver, 'not found');
-        sign_in($driver, account('active'));
+        $driver->sign_in($base, account('active'));
         wait_until(10, sub { $driver->url =~ m{^\Q$base\E/} });
         $driver->go("$auth/");
         is_clean($driver, 'who is signed in');
@@ -34,21 +34,13 @@ for my $look ([ 'desktop, light', '1280,900', 0 ], [ 'phone, dark', '500,900', 1
         is_clean($driver, 'signed out');
         for my $state (qw(expired expiring grace held)) {
             my $other = Teagate::WebDriver->new(size => $size, dark => $dark);
-            sign_in($other, account($state));
+            $other->sign_in($base, account($state));
             ok(wait_until(10, sub { $other->script('return document.querySelector(".tg-state") !== null') }), "$state: its page opens");
             is_clean($other, $state);
         }
     };
 }
 done_testing;
-
-sub sign_in {
-    my ($driver, $account, $password) = @_;
-    $driver->go("$base/user/login");
-    $driver->type('input[name=name]', $account->{login});
-    $driver->type('input[name=password]', $password // $account->{password});
-    $driver->click('button.tg-go');
-}
 
 sub is_clean {
     my ($driver, $page) = @_;

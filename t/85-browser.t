@@ -14,14 +14,6 @@ mkdir $shots if $shots;
 
 sub shot { my ($driver, $name) = @_; $driver->screenshot("$shots/$name.png") if $shots }
 
-sub sign_in {
-    my ($driver, $account, $password) = @_;
-    $driver->go("$base/user/login");
-    $driver->type('input[name=name]', $account->{login});
-    $driver->type('input[name=password]', $password // $account->{password});
-    $driver->click('button.tg-go');
-}
-
 subtest 'an active account signs in and works' => sub {
     my $account = account('active');
     my $driver = Teagate::WebDriver->new;
@@ -30,10 +22,10 @@ subtest 'an active account signs in and works' => sub {
     is_deeply([ $driver->complaints ], [], 'the page breaks none of its own rules');
     shot($driver, 'sign-in');
     is($driver->script('return document.scripts.length'), 0, 'no script on the page');
-    sign_in($driver, $account, 'not this');
+    $driver->sign_in($base, $account, 'not this');
     like($driver->text, qr/don.t match/, 'a wrong password is told');
     shot($driver, 'sign-in-wrong');
-    sign_in($driver, $account);
+    $driver->sign_in($base, $account);
     ok(wait_until(10, sub { $driver->url =~ m{^\Q$base\E/} }), 'the right one ends at Gitea') or diag $driver->url, $driver->text;
     $driver->go("$base/$account->{login}/private");
     like($driver->text, qr/hello\.txt/, 'a private repository opens');
@@ -49,7 +41,7 @@ subtest 'an expired account reads why' => sub {
     for my $look ([ 'desktop', '1280,900' ], [ 'phone', '500,900' ]) {
         my ($name, $size) = @$look;
         my $driver = Teagate::WebDriver->new(size => $size);
-        sign_in($driver, $account);
+        $driver->sign_in($base, $account);
         ok(wait_until(10, sub { $driver->text =~ /closed, and kept/ }), "$name: the page says so") or diag $driver->url, $driver->text;
         is($driver->script('return document.querySelectorAll("a.tg-go").length'), 1, 'with one button');
         is($driver->script('return document.documentElement.scrollWidth <= window.innerWidth'), JSON::PP::true(), 'and nothing is cut off');
@@ -60,7 +52,7 @@ subtest 'an expired account reads why' => sub {
 subtest 'signing out on the page' => sub {
     my $account = account('active');
     my $driver = Teagate::WebDriver->new;
-    sign_in($driver, $account);
+    $driver->sign_in($base, $account);
     wait_until(10, sub { $driver->url =~ m{^\Q$base\E/} });
     $driver->go("$contract->{auth_url}/sign-out");
     shot($driver, 'sign-out');

@@ -73,4 +73,13 @@ sub DESTROY {
     stop($self->{pid});
 }
 
+# Through Gitea's link to the provider's form, as a person does
+sub sign_in {
+    my ($self, $git_url, $account, $password) = @_;
+    $self->go("$git_url/user/login");
+    $self->type('input[name=name]', $account->{login});
+    $self->type('input[name=password]', $password // $account->{password});
+    return $self->click('button.tg-go');
+}
+
 1;
