@@ -212,6 +212,7 @@ subtest 'requests after the final GOAWAY do not break those before' => sub {
     $h2->send_block($upload, END_STREAM, indexed(62) . indexed(63));
     is($h2->answer($upload)->{body}, crc32_of('abcdef'), 'the upload ends with trailers that refer to fields of the others');
     $h2->end(2);
+    $h2->close;
     $server->stops_clean;
 };
 
