@@ -102,25 +102,14 @@ subtest 'the first message may dribble in; what is none is refused' => sub {
     like(dribbled_hello(), qr/^HTTP\/1\.1 200/, 'a handshake in pieces of 20 bytes is completed');
 };
 
-# A proxy between client and server that sends the first bytes one piece at a time
 sub dribbled_hello {
-    my $relay = listen_on('127.0.0.1');
-    my $pid = fork // die;
-    if (!$pid) {
-        my $client = $relay->accept;
+    my ($relay_port, $pid) = relay(sub {
+        my ($hello) = @_;
         my $upstream = plain($port);
-        sysread $client, my $hello, 65536;
         for my $piece (unpack '(a20)*', $hello) { syswrite $upstream, $piece; sleep 0.005 }
-        my $select = IO::Select->new($client, $upstream);
-        while (my @ready = $select->can_read(5)) {
-            for my $from (@ready) {
-                sysread $from, my $bytes, 65536 or POSIX::_exit(0);
-                syswrite $from == $client ? $upstream : $client, $bytes;
-            }
-        }
-        POSIX::_exit(0);
-    }
-    my $answer = ask(secure($relay->sockport), '/hello');
+        return $upstream;
+    });
+    my $answer = ask(secure($relay_port), '/hello');
     waitpid $pid, 0;
     return $answer;
 }

@@ -7,7 +7,6 @@ use lib "$FindBin::Bin/lib";
 use Teagate::H2 qw(DATA HEADERS RST_STREAM GOAWAY WINDOW_UPDATE END_STREAM END_HEADERS);
 use Teagate::Http;
 use IO::Poll;
-use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::SSL;
 use Test::More;
@@ -102,22 +101,8 @@ subtest 'the header may come in any pieces, together with what follows' => sub {
     for my $byte (split //, header4('203.0.113.9')) { syswrite $socket, $byte; sleep 0.005 }
     is(client_seen($socket), '203.0.113.9', 'byte by byte');
 
-    my $relay = listen_on('127.0.0.1');
-    my $pid = fork // die;
-    if (!$pid) {
-        my $client = $relay->accept;
-        sysread $client, my $hello, 65536;
-        my $upstream = sent($port{proxied}, header4('203.0.113.10') . $hello);
-        my $select = IO::Select->new($client, $upstream);
-        while (my @ready = $select->can_read(5)) {
-            for my $from (@ready) {
-                sysread $from, my $bytes, 65536 or POSIX::_exit(0);
-                syswrite $from == $client ? $upstream : $client, $bytes;
-            }
-        }
-        POSIX::_exit(0);
-    }
-    is(client_seen(tcp($relay->sockport)), '203.0.113.10', 'with the first message of TLS');
+    my ($relay_port, $pid) = relay(sub { return sent($port{proxied}, header4('203.0.113.10') . $_[0]) });
+    is(client_seen(tcp($relay_port)), '203.0.113.10', 'with the first message of TLS');
     kill 'KILL', $pid;
     waitpid $pid, 0;
 };

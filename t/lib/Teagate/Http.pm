@@ -12,10 +12,11 @@ use IO::Select;
 use IO::Socket::IP;
 use IO::Socket::SSL;
 use IO::Socket::UNIX;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(curl listen_on plain secure ask answer_of closes_within run read_file write_file alert_of certify);
+our @EXPORT = qw(curl listen_on plain secure ask answer_of closes_within run read_file write_file alert_of certify relay);
 
 our $dir = tempdir(CLEANUP => 1);
 my $count = 0;
@@ -144,6 +145,26 @@ sub curl { return run('curl', '-sS', '--max-time', 20, @_) }
 sub plain {
     my ($port, $host) = @_;
     return IO::Socket::IP->new(PeerHost => $host // '127.0.0.1', PeerPort => $port, Timeout => 5) // die "connect: $@";
+}
+
+# A relay for one client, in a process of its own: (port, pid). $begin gets the client's first bytes and makes the connection to the server,
+# on which it sends them as it likes.
+sub relay {
+    my ($begin) = @_;
+    my $relay = listen_on('127.0.0.1');
+    my $pid = fork // die;
+    return ($relay->sockport, $pid) if $pid;
+    my $client = $relay->accept;
+    sysread $client, my $first, 65536;
+    my $upstream = $begin->($first);
+    my $select = IO::Select->new($client, $upstream);
+    while (my @ready = $select->can_read(5)) {
+        for my $from (@ready) {
+            sysread $from, my $bytes, 65536 or POSIX::_exit(0);
+            syswrite $from == $client ? $upstream : $client, $bytes;
+        }
+    }
+    POSIX::_exit(0);
 }
 
 sub secure {
