@@ -58,7 +58,6 @@ subtest 'heads with two meanings are refused' => sub {
         'a NUL in a field'            => "GET /show HTTP/1.1\r\nHost: a\r\nX-A: b\0c\r\n\r\n",
         'a method that is no token'   => "G{T /show HTTP/1.1\r\nHost: a\r\n\r\n",
         'two spaces'                  => "GET  /show HTTP/1.1\r\nHost: a\r\n\r\n",
-        'a whole address as target'   => "GET http://a/show HTTP/1.1\r\nHost: a\r\n\r\n",
         'a target without a slash'    => "GET show HTTP/1.1\r\nHost: a\r\n\r\n",
         'a NUL in the target'         => "GET /show\0 HTTP/1.1\r\nHost: a\r\n\r\n",
         'connect'                     => "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -79,13 +78,32 @@ subtest 'heads with one meaning are accepted' => sub {
         'white space around a value'    => "GET /show HTTP/1.1\r\nHost: a \t\r\nX-A: \t b c \r\n\r\n"               => qr/^x-a: b c$/m,
         'the same length twice'         => "POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nab" => qr/^2 /,
         'an empty line before'          => "\r\nGET /show HTTP/1.1\r\nHost: a\r\n\r\n"                              => qr/^a$/m,
-        'the whole server'              => "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"                                  => qr/not found/,
+        'the whole server'              => "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"                                  => qr/^\*$/m,
         'both of two credentials'       => "GET /show HTTP/1.1\r\nHost: a\r\nAuthorization: x\r\nAuthorization: y\r\n\r\n" => qr/^authorization: x\nauthorization: y$/m,
         'an encoding in capitals'       => "POST /sink HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n" => qr/^1 /,
     );
     while (my ($name, $bytes, $like) = splice @good, 0, 3) {
         like(exchange($server->{h1}, $bytes)->{body}, $like, $name);
     }
+};
+
+subtest 'a target that is a whole address counts instead of Host' => sub {
+    my $show = sub { my ($target, @host) = @_; exchange($server->{h1}, join "\r\n", "GET $target HTTP/1.1", (map { "Host: $_" } @host), 'X-A: b', '', '') };
+    for my $case (['http://b/show', '/show'], ['https://b/show', '/show'], ['HTTPS://b/show', '/show'], ['hTTp://b:81/show?x=http://c/', '/show?x=http://c/', 'b:81'],
+        ['http://[::1]:80/show', '/show', '[::1]:80']) {
+        my ($target, $path, $authority) = @$case;
+        my @line = split /\n/, $show->($target, 'a')->{body};
+        is("@line[0 .. 3]", join(' ', 'GET', 'http', $authority // 'b', $path), $target);
+        is("@line[4 .. $#line]", 'x-a: b', 'and of Host nothing is left');
+    }
+    is(exchange($server->{h1}, "POST http://b/sink HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab")->{status}, 200, 'before a body');
+    like($show->('http://b?a', 'a')->{body}, qr{^/\?a$}m, 'a query alone');
+    like($show->($_, 'a')->{body}, qr/not found/, $_) for 'http://b', 'http://b/';
+    like(exchange($server->{h1}, "OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n")->{body}, qr/^\*$/m, 'the whole server');
+    like(exchange($server->{h1}, "GET http://b/show HTTP/1.0\r\n\r\n")->{body}, qr/^b$/m, 'HTTP/1.0 needs no Host here, either');
+    is($show->("$_/show", 'a')->{status}, 400, $_) for 'http://', 'http:', 'http:///', 'b', 'ftp://b', 'httpx://b', 'http://u@b', 'http://u:p@b', 'http://b:', 'http://b:x', 'http://b:123456',
+        'http://b c', 'http://b\\', 'http://b%2f', 'http://b#', 'http://[::1', 'http://[]', ' http://b', 'http ://b', "http://b\0", 'https:b', 'http://b,c', 'http://"b"';
+    is($show->('http://b/show', @$_)->{status}, 400, @$_ . ' Host: ' . join ' and ', @$_) for [], ['a', 'a'], [''], ['u@a'], ['a/b'];
 };
 
 subtest 'too many or too large header fields are answered with 431' => sub {

@@ -104,8 +104,7 @@ subtest 'a request line has three words' => sub {
 };
 
 subtest 'a target has one form, and a request one host' => sub {
-    refused(map { ["target '$_'", get($_) . $poison] } "http://$host/o/r", "https://$host/o/r", "HTTPS://$host/o/r", 'https://other.test/o/r', "https://$host", "ftp://$host/o/r", 'https:/o/r', 'https:///o/r',
-        "https://user\@$host/o/r", "\@$host/o/r", 'o/r', '?a', '*', '/o/../r', '/o/%2e%2e/r', '/o/r#a', '/o/r?a#b', '\\o\\r', '/o/%0d%0aX: y', '/o/%00');
+    refused(map { ["target '$_'", get($_) . $poison] } "\@$host/o/r", 'o/r', '?a', '*', '/o/../r', '/o/%2e%2e/r', '/o/r#a', '/o/r?a#b', '\\o\\r', '/o/%0d%0aX: y', '/o/%00');
     refused(['no host', head('GET /o/r HTTP/1.1', 'X: y') . $poison], ['two hosts', get('/o/r', 'Host: other.test') . $poison], ['the same host twice', get('/o/r', "Host: $host") . $poison],
         ['a host and a folded one', get('/o/r', ' other.test') . $poison], ['a host and a spaced one', get('/o/r', 'Host : other.test') . $poison]);
     refused(map { ["host '$_'", head('GET /o/r HTTP/1.1', "Host: $_") . $poison] } "$host, other.test", "$host/x", "user\@$host", "$host\@other.test", "other.test $host", '', "$host:1", "$host\\", "$host#x", "$host?x",
@@ -119,6 +118,34 @@ subtest 'a target has one form, and a request one host' => sub {
         unlike($head, qr/^(?:x-forwarded-host|forwarded): .*other/mi, 'and is told of no other');
     }
     check('CONNECT', head("CONNECT $host HTTP/1.1", "Host: $host") . $poison, $ended);
+};
+
+subtest 'a target that is a whole address is one request, for its authority' => sub {
+    for my $case (["http://$host/o/r", '/o/r'], ["https://$host/o/r", '/o/r'], ["HTTPS://$host/o/r", '/o/r'], ["hTTp://\U$host\E/o/r?a=http://other.test/", '/o/r?a=http://other.test/'],
+        ["https://$host", '/'], ["https://$host/", '/'], ["https://$host?a", '/?a'], ["https://$host//o//r", '//o//r'], ["https://$host/http://other.test/", '/http://other.test/']) {
+        my ($target, $path) = @$case;
+        for my $said ($host, 'other.test', '[::1]') { # whatever Host says
+            check("'$target' of $said", head("GET $target HTTP/1.1", "Host: $said") . get('/o/2'), qr/^200 200$/, "GET $path", 'GET /o/2');
+            my ($head) = heads_seen();
+            is(join(' ', $head =~ /^host: *(.*?)\r$/gmi), $host, 'the upstream sees the host that is configured');
+            unlike($head, qr/^(?!GET ).*other\.test|::1/m, 'and of the other nothing');
+        }
+    }
+    check("'$_' before a body", head("POST $_ HTTP/1.1", 'Host: other.test', "Content-Length: $length") . $poison . get('/o/2'), qr/^200 200$/, 'POST /o/r', 'GET /o/2') for "https://$host/o/r";
+    check('and chunks', head("POST https://$host/o/r HTTP/1.1", 'Host: other.test', 'Transfer-Encoding: chunked') . $chunked_poison . get('/o/2'), qr/^200 200$/, 'POST /o/r', 'GET /o/2');
+    check('HTTP/1.0', head("GET https://$host/o/r HTTP/1.0") . $poison, qr/^200(?: closed)?$/, 'GET /o/r');
+    check("'$_'", get($_), qr/^421$/) for 'https://other.test/o/r', 'http://localhost/o/r', "https://localhost:1/o/r";
+    check('of the provider', get("https://auth.$host/.well-known/openid-configuration"), qr/^200$/);
+    check('of this host, and a Host of the provider', head("GET https://$host/token HTTP/1.1", "Host: auth.$host"), qr/^200$/, 'GET /token');
+    refused(map { ["target '$_'", get($_) . $poison] } "ftp://$host/o/r", "ws://$host/o/r", "httpss://$host/o/r", 'https:/o/r', 'https:///o/r', "https:$host/o/r", "https:/$host/o/r", "https:\\\\$host/o/r", 
+        "https://user\@$host/o/r", "https://user:pw\@$host/o/r", "https://other.test\@$host/o/r", "https://$host\@other.test/o/r", "https://$host\\\@other.test/o/r", "https://$host:/o/r", "https://localhost:/o/r",
+        "https://localhost:x/o/r", "https://localhost:000$port/o/r", "https://$host#/o/r", "https://$host/o/r#a", "https://$host\\o/r", "https://$host;x/o/r", "https://$host,other.test/o/r", "https://$host%2fo/r",
+        "https://$host%00/o/r", "https://%6cocalhost:$port/o/r", "https://$host/o/../r", "https://$host/o/%2e%2e/r", "https://$host/..", "https://$host/o/%0d%0aX: y", "https://[$host]/o/r", "https://[::1/o/r",
+        "https ://$host/o/r", "https://$host /o/r", "https://", 'https', "*https://$host/o/r", "https://$host*");
+    refused(["a whole address and $_->[0]", head("GET https://$host/o/r HTTP/1.1", @{ $_->[1] }) . $poison])
+        for ['no host', []], ['two hosts', ["Host: $host", "Host: $host"]], ['an empty one', ['Host:']], ['a whole one', ["Host: https://$host/"]], ['an odd one', ["Host: user\@$host"]];
+    check('OPTIONS of the whole server', head("OPTIONS https://$host HTTP/1.1", "Host: $host") . $poison, $ended);
+    check('CONNECT of a whole address', head("CONNECT https://$host/o/r HTTP/1.1", "Host: $host"), qr/^4(?:00|05)(?: closed)?$/);
 };
 
 subtest 'requests that follow each other are told apart' => sub {

@@ -298,6 +298,8 @@ static const struct {
     {"/cancel", path_cancel}, /* the watched one */
     {"/go-away/", path_go_away}, /* 0, then 1: its connection */
     {"/show", path_show},
+    {"/?", path_show},
+    {"*", path_show},
     {"/stats", path_stats},
     {"/shutdown", path_shutdown},
     {"/block/", path_block}, /* MS */

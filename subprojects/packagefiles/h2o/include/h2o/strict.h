@@ -11,9 +11,12 @@
 
 /* token (RFC 9110 5.6.2) */
 int h2o_strict_is_token(const char *s, size_t len);
-/* "*", or "/" and no byte that is a space, a control or DEL; the other forms of a target are refused */
+/* "*", or "/" and no byte that is a space, a control or DEL; no other form of a target */
 int h2o_strict_is_path(const char *s, size_t len);
 /* host[:port] without userinfo; a name of letters, digits and -._~, an IPv4 address or an IPv6 address in brackets */
 int h2o_strict_is_authority(const char *s, size_t len);
+/* the whole address of a resource (RFC 9112 3.2.2), "http://" or "https://" and such an authority: how long they are together, and
+ * where the authority begins; what follows may be a path, a query alone, or nothing. 0: it is none */
+size_t h2o_strict_split_absolute(const char *s, size_t len, size_t *authority_at);
 
 #endif

@@ -1,4 +1,5 @@
 /* strict.c - see strict.h */
+#include <strings.h>
 #include "h2o/strict.h"
 
 /* what a byte may be part of */
@@ -61,4 +62,23 @@ int h2o_strict_is_authority(const char *s, size_t len)
         if (s[i] < '0' || s[i] > '9')
             return 0;
     return 1;
+}
+
+size_t h2o_strict_split_absolute(const char *s, size_t len, size_t *authority_at)
+{
+    static const char http[] = "http://", https[] = "https://";
+    size_t start, i;
+
+    if (len > sizeof(http) - 1 && strncasecmp(s, http, sizeof(http) - 1) == 0)
+        start = sizeof(http) - 1;
+    else if (len > sizeof(https) - 1 && strncasecmp(s, https, sizeof(https) - 1) == 0)
+        start = sizeof(https) - 1;
+    else
+        return 0;
+    for (i = start; i != len && s[i] != '/' && s[i] != '?'; ++i)
+        ;
+    if (!h2o_strict_is_authority(s + start, i - start))
+        return 0;
+    *authority_at = start;
+    return i;
 }
