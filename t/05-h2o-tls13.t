@@ -15,7 +15,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 $SIG{PIPE} = 'IGNORE';
-use constant DATA_RECORD => 23;
+use constant { DATA_RECORD => 23, SSL_CB_ALERT => 0x4000 };
 my $server = Patchd->start(tls => 1);
 
 sub get { my ($path, @line) = @_; return join "\r\n", "GET $path HTTP/1.1", 'Host: a', @line, '', '' }
@@ -179,9 +179,21 @@ subtest 'a record that the client has not sealed so costs the connection' => sub
         'another cipher change' => sub { my ($r) = @_; return pack('CnnC', 20, 0x303, 1, 1) . $r },
         'no TLS at all'         => sub { return get('/hello') },
     );
+    my %alert = ((map { $_ => 'unexpected_message' } 'the type', 'an alert in clear', 'another cipher change', 'no TLS at all'),
+        'a record too large' => 'record overflow');
     for my $what (sort keys %alter) {
-        my $got = through_relay($alter{$what}, sub { my ($socket) = @_; my $first = hello($socket); return $what eq 'a record twice' ? hello($socket) : $first });
+        my $got = through_relay($alter{$what}, sub {
+            my ($socket) = @_;
+            my $alert = '';
+            Net::SSLeay::set_info_callback($socket->_get_ssl_object,
+                sub { my ($ssl, $where, $value) = @_; $alert = Net::SSLeay::alert_desc_string_long($value) if $where & SSL_CB_ALERT });
+            my $answer = hello($socket);
+            $answer = hello($socket) if $what eq 'a record twice';
+            return { %$answer, alert => $alert };
+        });
         ok(!defined $got->{status} && $got->{is_closed}, $what) or diag explain $got;
+        my $alert = $alert{$what} // 'bad record mac';
+        is($got->{alert}, $alert, "$what: $alert");
     }
     is(hello(tls())->{body}, 'hello', 'others are not touched');
 };

@@ -75,7 +75,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 
 SSL_CTX *tg_tls_context_new(struct tg_tls *tls)
 {
-    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *context = h2o_tls13_new_context(); /* OpenSSL does the handshakes, and TLS 1.2; see doc/h2o.md */
 
     if (context == NULL)
         abort();
@@ -91,7 +91,6 @@ SSL_CTX *tg_tls_context_new(struct tg_tls *tls)
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets carry everything */
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     SSL_CTX_set_num_tickets(context, 1);
-    h2o_tls13_prepare(context); /* OpenSSL does the handshakes, and TLS 1.2; see doc/h2o.md */
     SSL_CTX_set_timeout(context, TICKET_LIFE_S);
     return context;
 }

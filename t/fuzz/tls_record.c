@@ -50,14 +50,13 @@ static void make_contexts(void)
     X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
     X509_gmtime_adj(X509_getm_notAfter(certificate), 86400);
     must(X509_sign(certificate, key, EVP_sha256()) != 0);
-    server_ctx = SSL_CTX_new(TLS_server_method());
+    server_ctx = h2o_tls13_new_context();
     client_ctx = SSL_CTX_new(TLS_client_method());
     must(SSL_CTX_use_certificate(server_ctx, certificate) == 1 && SSL_CTX_use_PrivateKey(server_ctx, key) == 1);
     must(SSL_CTX_set_ciphersuites(server_ctx, "TLS_AES_128_GCM_SHA256") == 1);
     SSL_CTX_set_session_cache_mode(server_ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(server_ctx, 0);
     SSL_CTX_set_keylog_callback(client_ctx, on_keylog);
-    h2o_tls13_prepare(server_ctx);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -154,8 +153,8 @@ static bool give_record(h2o_tls13_t *tls, uint8_t how, uint8_t type, const uint8
         size = seal(type, bytes, len, (how & PADDED) != 0 ? how : 0, wire);
     if ((how & FLIPPED) != 0 && size > HEADER)
         wire[HEADER + (type | how << 8) % (size - HEADER)] ^= 1;
-    must(h2o_tls13_record_size((char *)wire, size < 4 ? size : 4) == 0);
-    whole = h2o_tls13_record_size((char *)wire, size);
+    must(h2o_tls13_record_size(tls, (char *)wire, size < 4 ? size : 4) == 0);
+    whole = h2o_tls13_record_size(tls, (char *)wire, size);
     must(whole <= (long)size);
     if (whole <= 0) {
         must(!is_sealed || size > H2O_TLS13_MAX_RECORD);

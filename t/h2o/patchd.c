@@ -142,16 +142,14 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outle
 
 static void create_ssl_ctx(void)
 {
-    ssl_ctx = SSL_CTX_new(TLS_server_method());
+    h2o_tls13_max_key_records = patchd_setting("key-records");
+    ssl_ctx = patchd_setting("own-records") ? h2o_tls13_new_context() : SSL_CTX_new(TLS_server_method());
     if (SSL_CTX_use_certificate_chain_file(ssl_ctx, cert_file) != 1 ||
         SSL_CTX_use_PrivateKey_file(ssl_ctx, key_file, SSL_FILETYPE_PEM) != 1) {
         fprintf(stderr, "patchd: no usable certificate in %s, %s\n", cert_file, key_file);
         exit(2);
     }
     SSL_CTX_set_alpn_select_cb(ssl_ctx, select_alpn, NULL);
-    h2o_tls13_max_key_records = patchd_setting("key-records");
-    if (patchd_setting("own-records"))
-        h2o_tls13_prepare(ssl_ctx);
 }
 
 static int open_port(int *port)

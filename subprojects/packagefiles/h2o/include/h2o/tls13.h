@@ -22,8 +22,9 @@
 
 typedef struct st_h2o_tls13_t h2o_tls13_t;
 
-/* Makes connections of this context tell their secrets, so that they can be taken over; takes its keylog and message callbacks. */
-void h2o_tls13_prepare(SSL_CTX *ctx);
+/* A context for a server whose connections can be taken over; its info and message callbacks are in use, and its key schedule is
+ * h2o/tls13_kdf.h. If OpenSSL does not take that, it is a usual context, whose connections stay with OpenSSL. NULL: as SSL_CTX_new. */
+SSL_CTX *h2o_tls13_new_context(void);
 
 /* After the handshake, when nothing has been read or written by SSL_read and SSL_write. NULL: OpenSSL has to go on. Otherwise it must
  * not be asked to read, write or shut down any more. */
@@ -41,15 +42,16 @@ extern uint64_t h2o_tls13_max_key_records;
 #define H2O_TLS13_UPDATE (5 + H2O_TLS13_OVERHEAD)
 int h2o_tls13_seal_update(h2o_tls13_t *tls, char *dst);
 
-/* The last record of all, close_notify; dst has room for H2O_TLS13_CLOSE. */
+/* The last record of all: close_notify, or the alert that says what was wrong (RFC 8446 6.2) if the client has broken the connection;
+ * dst has room for H2O_TLS13_CLOSE. */
 #define H2O_TLS13_CLOSE (2 + H2O_TLS13_OVERHEAD)
 int h2o_tls13_seal_close(h2o_tls13_t *tls, char *dst);
 
-/* The size of the record at src, 0 if it has not come whole, -1 if it is none. */
-long h2o_tls13_record_size(const char *src, size_t len);
+/* The size of the record at src, 0 if it has not come whole, -1: it is none, and the connection is broken. */
+long h2o_tls13_record_size(h2o_tls13_t *tls, const char *src, size_t len);
 
-/* Opens a whole record. Answers the number of bytes of application data at dst, which has room for its size; -1: the connection is broken
- * (RFC 8446 6.2). Nothing follows a close_notify: is_closed is set. */
+/* Opens a whole record. Answers the number of bytes of application data at dst, which has room for its size; -1: the connection is broken.
+ * Nothing follows a close_notify: is_closed is set. */
 long h2o_tls13_open(h2o_tls13_t *tls, const char *record, size_t size, char *dst, int *is_closed);
 
 #endif

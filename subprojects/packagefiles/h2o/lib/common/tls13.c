@@ -3,9 +3,9 @@
 #include <string.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include "h2o/memory.h"
 #include "h2o/tls13.h"
+#include "h2o/tls13_kdf.h"
 
 enum { TAG = 16, NONCE = 12, TYPE_ALERT = 21, TYPE_HANDSHAKE = 22, TYPE_DATA = 23, MSG_KEY_UPDATE = 24, READ = 0, WRITE = 1 };
 
@@ -40,12 +40,13 @@ struct st_h2o_tls13_t {
     struct direction dir[2];
     unsigned idle_records;
     unsigned must_update : 1;
+    uint8_t alert; /* what the client is told in the end (RFC 8446 6) */
 };
 
 /* --- what OpenSSL tells: kept with the connection until it is taken over --- */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int told_index;
+static int told_index, has_kdf;
 
 static void free_told(void *parent, void *told, CRYPTO_EX_DATA *data, int index, long argl, void *argp)
 {
@@ -61,41 +62,38 @@ static void init_once(void)
         suites[i].cipher = EVP_CIPHER_fetch(NULL, suites[i].cipher_name, NULL);
         suites[i].digest = EVP_MD_fetch(NULL, suites[i].digest_name, NULL);
     }
+    has_kdf = h2o_tls13_kdf_load() == 0;
 }
 
-static size_t decode_hex(const char *hex, uint8_t *dst, size_t capacity)
+/* the secret of a direction is derived when its keys are put to use */
+static void on_secret(void *ssl, int is_server, h2o_iovec_t secret)
 {
-    size_t len = 0;
-
-    for (; hex[0] != '\0' && hex[1] != '\0'; hex += 2) {
-        int high = OPENSSL_hexchar2int(hex[0]), low = OPENSSL_hexchar2int(hex[1]);
-        if (high < 0 || low < 0 || len == capacity)
-            return 0;
-        dst[len++] = (uint8_t)(high << 4 | low);
-    }
-    return len;
-}
-
-/* "LABEL CLIENT_RANDOM SECRET"; the secret of a direction is told when its keys are put to use */
-static void on_keylog(const SSL *const_ssl, const char *line)
-{
-    static const char *const labels[] = {"CLIENT_TRAFFIC_SECRET_0 ", "SERVER_TRAFFIC_SECRET_0 "};
-    SSL *ssl = (SSL *)const_ssl;
     h2o_tls13_t *told = SSL_get_ex_data(ssl, told_index);
-    const char *secret = strrchr(line, ' ');
-    int i;
+    struct direction *dir;
 
-    for (i = READ; i <= WRITE; ++i) {
-        if (!SSL_is_server(ssl) || strncmp(line, labels[i], strlen(labels[i])) != 0)
-            continue;
-        if (told == NULL) {
-            told = h2o_mem_alloc(sizeof(*told));
-            memset(told, 0, sizeof(*told));
-            SSL_set_ex_data(ssl, told_index, told);
-        }
-        told->dir[i].secret_len = decode_hex(secret + 1, told->dir[i].secret, sizeof(told->dir[i].secret));
-        told->dir[i].sequence = 0;
+    if (told == NULL) {
+        told = h2o_mem_alloc(sizeof(*told));
+        memset(told, 0, sizeof(*told));
+        SSL_set_ex_data(ssl, told_index, told);
     }
+    dir = &told->dir[is_server ? WRITE : READ];
+    dir->secret_len = 0;
+    dir->sequence = 0;
+    if (secret.len <= sizeof(dir->secret)) {
+        memcpy(dir->secret, secret.base, secret.len);
+        dir->secret_len = secret.len;
+    }
+}
+
+/* what a thread derives between a step of a handshake and the end of the call is of this connection */
+static void on_step(const SSL *ssl, int where, int value)
+{
+    if (!(where & (SSL_CB_LOOP | SSL_CB_EXIT | SSL_CB_HANDSHAKE_START)))
+        return;
+    if (where & SSL_CB_EXIT)
+        h2o_tls13_kdf_listen(NULL, NULL);
+    else
+        h2o_tls13_kdf_listen(on_secret, (SSL *)ssl);
 }
 
 /* counts the records that OpenSSL seals and opens with the keys of the application data: tickets go out with them */
@@ -107,30 +105,27 @@ static void on_message(int is_write, int version, int type, const void *buf, siz
         ++told->dir[is_write ? WRITE : READ].sequence;
 }
 
-void h2o_tls13_prepare(SSL_CTX *ctx)
+SSL_CTX *h2o_tls13_new_context(void)
 {
+    SSL_CTX *ctx;
+
     pthread_once(&once, init_once);
-    SSL_CTX_set_keylog_callback(ctx, on_keylog);
+    if (!has_kdf)
+        return SSL_CTX_new(TLS_server_method());
+    if ((ctx = SSL_CTX_new_ex(NULL, H2O_TLS13_KDF_QUERY, TLS_server_method())) == NULL)
+        return NULL;
+    SSL_CTX_set_info_callback(ctx, on_step);
     SSL_CTX_set_msg_callback(ctx, on_message);
+    return ctx;
 }
 
 /* --- keys --- */
 
-/* HKDF-Expand-Label (RFC 8446 7.1) with an empty context; as what is wanted is no longer than a digest, it is one HMAC */
-static int expand_label(const struct suite *suite, const struct direction *dir, const char *label, uint8_t *dst, size_t len)
+static int expand_label(const struct suite *suite, const struct direction *dir, const char *label, void *dst, size_t len)
 {
-    uint8_t info[32] = {0, (uint8_t)len, (uint8_t)(6 + strlen(label)), 't', 'l', 's', '1', '3', ' '}, digest[EVP_MAX_MD_SIZE];
-    size_t size = 9;
+    h2o_iovec_t secret = {(char *)dir->secret, dir->secret_len};
 
-    memcpy(info + size, label, strlen(label));
-    size += strlen(label);
-    info[size++] = 0; /* the context's length */
-    info[size++] = 1; /* the first block */
-    if (HMAC(suite->digest, dir->secret, (int)dir->secret_len, info, size, digest, NULL) == NULL)
-        return -1;
-    memcpy(dst, digest, len);
-    OPENSSL_cleanse(digest, sizeof(digest));
-    return 0;
+    return h2o_tls13_expand_label(suite->digest, secret, label, h2o_iovec_init(dst, len));
 }
 
 static int use_secret(h2o_tls13_t *tls, int which)
@@ -254,21 +249,32 @@ int h2o_tls13_seal_update(h2o_tls13_t *tls, char *dst)
 
 int h2o_tls13_seal_close(h2o_tls13_t *tls, char *dst)
 {
-    static const char close_notify[] = {SSL3_AL_WARNING, SSL3_AD_CLOSE_NOTIFY};
+    const char alert[] = {tls->alert == SSL3_AD_CLOSE_NOTIFY ? SSL3_AL_WARNING : SSL3_AL_FATAL, (char)tls->alert};
 
-    return seal(tls, TYPE_ALERT, close_notify, sizeof(close_notify), dst) != 0 ? -1 : H2O_TLS13_CLOSE;
+    return seal(tls, TYPE_ALERT, alert, sizeof(alert), dst) != 0 ? -1 : H2O_TLS13_CLOSE;
 }
 
-long h2o_tls13_record_size(const char *src, size_t len)
+/* the connection is broken, and this is why */
+static int fail(h2o_tls13_t *tls, uint8_t alert)
+{
+    tls->alert = alert;
+    return -1;
+}
+
+long h2o_tls13_record_size(h2o_tls13_t *tls, const char *src, size_t len)
 {
     const uint8_t *in = (const uint8_t *)src;
     size_t size;
 
     if (len < H2O_TLS13_HEADER)
         return 0;
+    if (in[0] != TYPE_DATA)
+        return fail(tls, SSL3_AD_UNEXPECTED_MESSAGE);
     size = H2O_TLS13_HEADER + ((size_t)in[3] << 8 | in[4]);
-    if (in[0] != TYPE_DATA || size > H2O_TLS13_MAX_RECORD || size < H2O_TLS13_OVERHEAD)
-        return -1;
+    if (size > H2O_TLS13_MAX_RECORD)
+        return fail(tls, TLS1_AD_RECORD_OVERFLOW);
+    if (size < H2O_TLS13_OVERHEAD)
+        return fail(tls, SSL3_AD_BAD_RECORD_MAC);
     return len < size ? 0 : (long)size;
 }
 
@@ -291,10 +297,10 @@ static int decrypt(struct direction *dir, const char *record, size_t size, char 
     return 0;
 }
 
-static int on_alert(const char *alert, size_t len, int *is_closed)
+static int on_alert(h2o_tls13_t *tls, const char *alert, size_t len, int *is_closed)
 {
     if (len != 2)
-        return -1;
+        return fail(tls, TLS1_AD_DECODE_ERROR);
     if (alert[1] == SSL3_AD_CLOSE_NOTIFY)
         *is_closed = 1;
     else if (alert[1] != SSL_AD_USER_CANCELLED)
@@ -307,8 +313,10 @@ static int on_handshake(h2o_tls13_t *tls, const char *message, size_t len)
 {
     static const char update[] = {MSG_KEY_UPDATE, 0, 0, 1};
 
-    if (len != sizeof(update) + 1 || memcmp(message, update, sizeof(update)) != 0 || (uint8_t)message[4] > 1)
-        return -1;
+    if (len != sizeof(update) + 1 || memcmp(message, update, sizeof(update)) != 0)
+        return fail(tls, SSL3_AD_UNEXPECTED_MESSAGE);
+    if ((uint8_t)message[4] > 1)
+        return fail(tls, SSL3_AD_ILLEGAL_PARAMETER);
     if (message[4] == 1)
         tls->must_update = 1;
     return update_secret(tls, READ);
@@ -321,29 +329,31 @@ long h2o_tls13_open(h2o_tls13_t *tls, const char *record, size_t size, char *dst
     int ret;
 
     if (decrypt(&tls->dir[READ], record, size, dst) != 0)
-        return -1;
+        return fail(tls, SSL3_AD_BAD_RECORD_MAC);
     while (len != 0 && dst[len - 1] == 0) /* padding */
         --len;
-    if (len == 0 || len - 1 > H2O_TLS13_MAX_PLAIN)
-        return -1;
+    if (len == 0)
+        return fail(tls, SSL3_AD_UNEXPECTED_MESSAGE);
+    if (len - 1 > H2O_TLS13_MAX_PLAIN)
+        return fail(tls, TLS1_AD_RECORD_OVERFLOW);
     type = (uint8_t)dst[--len];
     if (type == TYPE_DATA && len != 0) {
         tls->idle_records = 0;
         return (long)len;
     }
     if (++tls->idle_records > MAX_IDLE_RECORDS)
-        return -1;
+        return fail(tls, SSL3_AD_UNEXPECTED_MESSAGE);
     switch (type) {
     case TYPE_DATA:
         return 0;
     case TYPE_ALERT:
-        ret = on_alert(dst, len, is_closed);
+        ret = on_alert(tls, dst, len, is_closed);
         break;
     case TYPE_HANDSHAKE:
         ret = on_handshake(tls, dst, len);
         break;
     default:
-        ret = -1;
+        ret = fail(tls, SSL3_AD_UNEXPECTED_MESSAGE);
         break;
     }
     return ret;
