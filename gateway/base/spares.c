@@ -4,12 +4,6 @@
 #include <string.h>
 #include "base/result.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { KEPT = 0 };
-#else
-enum { KEPT = TG_SPARES };
-#endif
-
 void *tg_spares_take(struct tg_spares *spares)
 {
     void *block = spares->first;
@@ -23,7 +17,7 @@ void *tg_spares_take(struct tg_spares *spares)
 
 void tg_spares_give(struct tg_spares *spares, void *block)
 {
-    if (spares->count >= KEPT) {
+    if (TG_MEMORY_IS_WATCHED || spares->count >= TG_SPARES) {
         free(block);
         return;
     }
