@@ -38,8 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tg_text target = tg_text_n((const char *)data, size);
     const char *last = target.base;
     struct tg_path path;
+    static bool is_ready;
 
-    tg_doors_init();
+    if (!is_ready)
+        tg_doors_init();
+    is_ready = true;
     if (tg_path_split(target, &path) != 0)
         return 0;
     check_decoded(path.raw);
