@@ -42,7 +42,7 @@ static void check_answers(struct tg_text rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tg_text client = tg_text_n((const char *)data + 1, size - 1);
-    struct whole_case input = {.client = client, .piece = size != 0 ? data[0] & 15 : 0};
+    struct whole_case input = {.client = client, .piece = size != 0 ? data[0] & 15 : 0, .passes = size != 0 && (data[0] & 16) != 0};
     struct whole_seen seen = {0};
 
     if (size < 2)

@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "base/result.h"
 #include "front/front.h"
 #include "front/refuse.h"
@@ -15,18 +18,19 @@
 #include "http/server_parts.h"
 #include "strict.h"
 
-enum { WIRES = 64, QUIET_TURNS = 4, TURNS = 4000, CLOSING_TURNS = 20000 };
+enum { WIRES = 64, QUIET_TURNS = 4, TURNS = 4000, CLOSING_TURNS = 2000 };
+enum { STEP_MS = 300, LONGEST_MS = 24000 }; /* longer than all that a client and an upstream who are silent may take, one after the other */
 
 static char upstream_path[64];
 static int listener = -1;
 static struct tg_gitea_conf gitea = {
     .source = "teagate", .session_cookie = "i_like_gitea", .remember_cookie = "gitea_incredible", .connect_timeout_s = 5,
-    .head_timeout_s = 60, .idle_timeout_s = 60, .git_timeout_s = 60, .max_connections = 32, .resolve_rate = 1, .body_limit = 1 << 20,
+    .head_timeout_s = 3, .idle_timeout_s = 3, .git_timeout_s = 3, .max_connections = 32, .resolve_rate = 1, .body_limit = 1 << 20,
 };
 static const struct tg_front_host feature = {.conf = &gitea};
 static const struct tg_host host = {.kind = TG_HOST_GITEA, .authority = "h", .origin = "https://h", .feature = &feature};
 static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20, .each = {
-    .head_timeout_s = 60, .body_idle_s = 60, .keepalive_s = 75, .handshake_s = 10, .write_stall_s = 30}}};
+    .head_timeout_s = 4, .body_idle_s = 4, .keepalive_s = 6, .handshake_s = 10, .write_stall_s = 4}}};
 static const struct tg_subscription_conf rules = {.warning_s = 86400, .grace_s = 86400, .retention_s = 86400, .renew_url = "https://r.example/",
                                                   .contact_url = "https://c.example/", .zone = "UTC"};
 static const struct tg_keyring ring = {.count = 1};
@@ -43,6 +47,19 @@ static struct wire {
 
 static const struct whole_case *now;
 static struct whole_seen *seen;
+
+/* --- time: it stands still, but when a case lets it pass --- */
+
+static int64_t now_ms = 1000000;
+
+/* Defined here it comes before the C library's. */
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+    if (id != CLOCK_MONOTONIC)
+        return (int)syscall(SYS_clock_gettime, id, ts);
+    *ts = (struct timespec){.tv_sec = now_ms / 1000, .tv_nsec = now_ms % 1000 * 1000000};
+    return 0;
+}
 
 /* --- the server --- */
 
@@ -86,6 +103,7 @@ static int start(void)
     struct tg_front *front;
 
     signal(SIGPIPE, SIG_IGN);
+    tg_log_set_threshold(TG_LOG_ERROR);
     tg_time_init();
     tg_try(tg_secret_init());
     tg_try(listen_upstream());
@@ -313,8 +331,23 @@ static void feed(int client, struct tg_text bytes, size_t piece)
         if (n < 0)
             return; /* it has closed, or takes no more */
         bytes = tg_text_n(bytes.base + n, bytes.len - (size_t)n);
-        if (piece != 0)
+        if (piece != 0) {
+            now_ms += now->passes ? STEP_MS : 0;
             settle(client);
+        }
+    }
+}
+
+/* Who is silent for so long has no connection any more. */
+static void let_pass(int client)
+{
+    for (int ms = 0; ms < LONGEST_MS; ms += STEP_MS) {
+        now_ms += STEP_MS;
+        settle(client);
+    }
+    if (tg_server_connections(server) != 0) {
+        fprintf(stderr, "the server waits for ever\n");
+        abort();
     }
 }
 
@@ -345,8 +378,7 @@ static void end(int client)
             fprintf(stderr, "%zu connections stay\n", tg_server_connections(server));
             abort();
         }
-        if (i > 100)
-            usleep(200);
+        now_ms += 10;
         turn();
         serve_upstream();
     }
@@ -366,5 +398,8 @@ void whole_run(const struct whole_case *input, struct whole_seen *out)
     client = connect_client(input->is_http2);
     feed(client, input->client, input->piece);
     settle(client);
+    if (input->passes)
+        let_pass(client);
     end(client);
+    now_ms += 1000; /* so that what is counted by time begins anew */
 }

@@ -2,7 +2,7 @@
  * whole.h - the whole front in one process, without threads and TLS: a client's bytes in, an upstream that judges what it is sent
  *
  * The upstream is stricter than any real one, and ends the process when what reaches it is not exactly one well-formed request of ours
- * after another. A connection that outlives its client ends the process, too.
+ * after another. A connection that outlives its client ends the process, too, and so does a client who is waited for for ever.
  */
 #ifndef FUZZ_WHOLE_H
 #define FUZZ_WHOLE_H
@@ -15,6 +15,7 @@ struct whole_case {
     size_t piece;           /* bytes of it at a time; 0: all at once */
     struct tg_text answer;  /* what the upstream says to the first request; base NULL: answers of its own */
     bool closes;            /* it ends the connection after that */
+    bool passes;            /* time does, between pieces, and at the end until nobody may be waited for any more */
 };
 
 struct whole_seen {
