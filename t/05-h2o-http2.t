@@ -7,7 +7,7 @@ use lib "$FindBin::Bin/h2o/lib", "$FindBin::Bin/lib";
 use IO::Socket::SSL;
 use Patchd;
 use Teagate::H2 qw(DATA HEADERS PRIORITY RST_STREAM SETTINGS PING GOAWAY WINDOW_UPDATE CONTINUATION END_STREAM END_HEADERS
-    PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED literal);
+    PADDED NO_ERROR PROTOCOL_ERROR ENHANCE_YOUR_CALM STREAM_CLOSED literal literal_kept);
 use Test::More;
 use Socket qw(SOL_SOCKET SO_LINGER SO_RCVBUF);
 use Time::HiRes qw(time sleep);
@@ -226,6 +226,31 @@ subtest 'half a frame is seen while other streams are busy' => sub {
     sleep 0.1;
     $h2->send_bytes(substr(Teagate::H2::frame(HEADERS, END_HEADERS | END_STREAM, 3, Teagate::H2->block), 12));
     like($h2->answer($id)->{body}, qr/^none /, 'one that was completed is forgotten');
+};
+
+# (the socket's bytes, those of HTTP/2) a while after a request
+sub memory_told { my ($h2, $id) = @_; return $h2->answer($id)->{body} =~ /socket=(\d+) http2=(\d+)/ }
+
+subtest 'what a connection takes of memory is told' => sub {
+    my $h2 = h2();
+    my ($socket, $tables) = memory_told($h2, $h2->request(path => '/memory/0'));
+    cmp_ok($socket + $tables, '<', 4096, 'little, when nothing is under way');
+    my (undef, $full) = memory_told($h2, $h2->request(path => '/memory/0', raw => literal_kept('x-kept', 'k' x 3000)));
+    cmp_ok($full - $tables, '>', 3000, 'a field that is kept');
+    my ($half, undef) = memory_told($h2, do {
+        my $id = $h2->request(path => '/memory/200');
+        $h2->send_bytes(substr Teagate::H2::frame(99, 0, 0, 'x' x 12_000), 0, 10_000);
+        $id;
+    });
+    cmp_ok($half - $socket, '>', 10_000 - 1, 'half a frame');
+
+    $h2 = h2();
+    my $id = $h2->request(path => '/memory/200');
+    $h2->wait_for(1, sub { $_[0]{type} == SETTINGS }); # it is acknowledged before the half
+    $h2->send(HEADERS, 0, $id + 2, Teagate::H2->block);
+    $h2->send(CONTINUATION, 0, $id + 2, literal('x-long', 'l' x 10_000)) for 1 .. 3;
+    my (undef, $block) = memory_told($h2, $id);
+    cmp_ok($block - $tables, '>', 30_000, 'half a block of fields');
 };
 
 subtest 'frames of a stream that the client has ended are errors' => sub {

@@ -208,5 +208,18 @@ subtest 'a client that ends its side is still answered, and leaves in order' => 
     is(read_answer($socket)->{body}, 'later', 'close_notify, then the answer');
 };
 
+subtest 'an idle connection costs little' => sub {
+    my $fresh = Patchd->start(tls => 1);
+    my @idle = map { tls(PeerPort => $fresh->{tls}) } 1 .. 20; # whatever is allocated once
+    my $before = resident_kb($fresh->{pid});
+    plan skip_all => 'sanitizers need memory of their own' if !$before;
+    push @idle, tls(PeerPort => $fresh->{tls}) for 1 .. 300;
+    is(hello($idle[-1])->{body}, 'hello', 'the last one is served');
+    my $each = (resident_kb($fresh->{pid}) - $before) / 300;
+    cmp_ok($each, '<', 9, sprintf '%.1f KiB each', $each);
+    undef @idle;
+    $fresh->stops_clean;
+};
+
 $server->stops_clean;
 done_testing;

@@ -2,7 +2,6 @@
  * patchd_paths.c - what the paths of the test server do; those that take a body are in patchd_body.c
  */
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -44,7 +43,7 @@ struct later {
     struct patchd_timer timer;
     h2o_req_t *req;
     int status;
-    bool tells_partial;
+    h2o_iovec_t (*tell)(h2o_req_t *req);
 };
 
 static void drop_later(void *p)
@@ -62,11 +61,23 @@ static h2o_iovec_t partial_text(h2o_req_t *req)
     return patchd_printf(req, "%s %llu", is_body ? "body" : "head", (unsigned long long)(h2o_now(req->conn->ctx->loop) - since_ms));
 }
 
+static h2o_iovec_t memory_text(h2o_req_t *req)
+{
+    h2o_socket_t *sock = req->conn->callbacks->get_socket(req->conn);
+
+    return patchd_printf(req, "socket=%zu http2=%zu", h2o_socket_get_memory(sock), req->version >= 0x200 ? h2o_http2_get_memory(sock) : 0);
+}
+
+static h2o_iovec_t later_text(h2o_req_t *req)
+{
+    return h2o_iovec_init(H2O_STRLIT("later"));
+}
+
 static void on_later(struct patchd_timer *timer)
 {
     struct later *later = H2O_STRUCT_FROM_MEMBER(struct later, timer, timer);
 
-    patchd_answer(later->req, later->status, later->tells_partial ? partial_text(later->req) : h2o_iovec_init(H2O_STRLIT("later")));
+    patchd_answer(later->req, later->status, later->tell(later->req));
 }
 
 static struct later *answer_later(h2o_req_t *req, int status, uint64_t wait_ms)
@@ -76,6 +87,7 @@ static struct later *answer_later(h2o_req_t *req, int status, uint64_t wait_ms)
     memset(later, 0, sizeof(*later));
     later->req = req;
     later->status = status;
+    later->tell = later_text;
     patchd_timer_start(&later->timer, req->conn->ctx, wait_ms, on_later);
     return later;
 }
@@ -277,7 +289,12 @@ static void path_flood(h2o_req_t *req)
 /* Whether a frame or a block of fields of this connection is incomplete after a while. */
 static void path_partial(h2o_req_t *req)
 {
-    answer_later(req, 200, argument(req))->tells_partial = true;
+    answer_later(req, 200, argument(req))->tell = partial_text;
+}
+
+static void path_memory(h2o_req_t *req)
+{
+    answer_later(req, 200, argument(req))->tell = memory_text;
 }
 
 static const struct {
@@ -290,6 +307,7 @@ static const struct {
     {"/refuse", path_refuse},
     {"/delay/", path_delay}, /* MS */
     {"/partial/", path_partial}, /* MS; HTTP/2 */
+    {"/memory/", path_memory},   /* MS */
     {"/probe/", path_probe}, /* MS: HTTP/1 */
     {"/bytes/", path_bytes}, /* N */
     {"/stream/", path_stream}, /* STATUS */

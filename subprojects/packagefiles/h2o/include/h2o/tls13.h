@@ -27,7 +27,7 @@ typedef struct st_h2o_tls13_t h2o_tls13_t;
 SSL_CTX *h2o_tls13_new_context(void);
 
 /* After the handshake, when nothing has been read or written by SSL_read and SSL_write. NULL: OpenSSL has to go on. Otherwise it must
- * not be asked to read, write or shut down any more. */
+ * not be asked to read, write or shut down any more; it may be freed. */
 h2o_tls13_t *h2o_tls13_take_over(SSL *ssl);
 void h2o_tls13_free(h2o_tls13_t *tls);
 
