@@ -137,6 +137,22 @@ subtest 'thousands of idle connections cost little' => sub {
     $server->stops_clean('the server ends');
 };
 
+for my $name (qw(idle-handshakes idle-sessions idle-sessions-old idle-requests idle-requests-old)) {
+    subtest "$name: the oldest make room when they take too much memory" => sub {
+        my $own = listen_on('127.0.0.1');
+        $server = Teagate::Http->start(https => [$own], admin => [$admin], %option, handshake => 60, keepalive => 60, 'idle-memory' => 4 << 20);
+        curl('-k', "https://localhost:@{[$own->sockport]}/hello");
+        my $empty = peak_kb();
+        my $result = attack($name, $own->sockport, 6, '127.0.99.1');
+        cmp_ok($result->{cut}, '>', 100, "$result->{cut} were cut");
+        cmp_ok(metrics()->{'attacks_total{kind="crowd"}'}, '>', 100, 'and counted');
+        is(logged('127.0.99.7'), 'kind=crowd', 'logged once for each address');
+        cmp_ok(peak_kb() - $empty, '<', 24_576, 'memory at its peak: ' . (peak_kb() - $empty) . ' KiB') if $is_plain;
+        like(curl('-k', "https://localhost:@{[$own->sockport]}/hello"), qr/^hello /, 'others are served');
+        $server->stops_clean('the server ends');
+    };
+}
+
 subtest 'one address has so many connections and no more' => sub {
     my $own = listen_on('127.0.0.1');
     $server = Teagate::Http->start(https => [$own], admin => [$admin], %option, handshake => 20, 'per-address' => 50);

@@ -35,7 +35,9 @@ subtest 'what takes time, all at once' => sub {
         slow-read-trickle));
 };
 subtest 'answers that nobody takes' => sub { besiege('--together', qw(zero-window tiny-window zero-window-small)) };
-subtest 'crowds' => sub { besiege('thousands') };
+subtest 'crowds, from one address and from many' => sub {
+    besiege(qw(thousands thousands-requests idle idle-handshakes idle-sessions idle-sessions-old idle-requests idle-requests-old));
+};
 subtest 'a header block that goes on while the front is replaced' => sub { besiege('shutdown-spin') };
 
 done_testing;

@@ -168,6 +168,7 @@ void tg_metrics_write(struct tg_string *out, struct tg_metrics *const *loops, si
         {"teagate_upstream_open", "gauge", "Connections to upstreams.", OFFSET(upstream_open)},
         {"teagate_received_bytes_total", "counter", "Bytes of request bodies.", OFFSET(bytes_in)},
         {"teagate_held_bytes", "gauge", "Requests and answers under way, waiting for clients: max-held.", OFFSET(held)},
+        {"teagate_connection_bytes", "gauge", "Memory that connections take beside those: idle-memory.", OFFSET(weight)},
         {"teagate_sent_bytes_total", "counter", "Bytes of answers' bodies.", OFFSET(bytes_out)},
     };
 

@@ -45,7 +45,7 @@ struct tg_metrics {
     _Atomic uint64_t latency_us[TG_METRIC_HOSTS];
     _Atomic uint64_t connections, connections_open, handshakes, handshakes_failed, refused_connections;
     _Atomic uint64_t upstream_connects, upstream_reuses, upstream_retries, upstream_failures, upstream_timeouts, upstream_open;
-    _Atomic uint64_t bytes_in, bytes_out, held;
+    _Atomic uint64_t bytes_in, bytes_out, held, weight;
     _Atomic uint64_t attacks[TG_ATTACK_KINDS];
     _Atomic uint64_t states[TG_STATES];                                /* connections, half a second ago */
 };

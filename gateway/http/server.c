@@ -131,7 +131,7 @@ static void make_id_prefix(char out[8])
 static struct tg_loop_own *make_own(struct tg_server *server, struct tg_server_loop *loop)
 {
     struct tg_loop_own *own = tg_alloc(sizeof(*own));
-    int64_t max_held = server->options.conf->limits.max_held;
+    int64_t max_held = server->options.conf->limits.max_held, idle_memory = server->options.conf->limits.idle_memory;
 
     own->loop = loop;
     own->visits.size = sizeof(struct tg_visit);
@@ -139,6 +139,7 @@ static struct tg_loop_own *make_own(struct tg_server *server, struct tg_server_l
     h2o_linklist_init_anchor(&own->connections);
     h2o_linklist_init_anchor(&own->watched);
     own->held_limit = max_held > 0 ? (size_t)max_held / server->wanted_loops : SIZE_MAX / 2;
+    own->weight_limit = idle_memory > 0 ? (size_t)idle_memory / server->wanted_loops : SIZE_MAX / 2;
     h2o_linklist_init_anchor(&own->streams);
     make_id_prefix(own->id_prefix);
     own->to_start.run = on_start;

@@ -18,6 +18,7 @@ static void on_connection_closed(void *data)
         tg_guard_leave(loop->server->guard, &connection->peer);
     if (tg_connection_was_slow(connection))
         tg_guard_report(loop, &connection->peer, TG_ATTACK_SLOW_HEAD);
+    tg_connection_weigh_nothing(connection);
     h2o_linklist_unlink(&connection->all);
     tg_metric_add(&loop->metrics->connections_open, (uint64_t)-1);
     free(connection);
@@ -95,6 +96,7 @@ static void start_connection(const struct arrival *arrival)
     connection->is_forwarded = arrival->is_proxy;
     tg_address_text(&connection->peer, connection->address);
     h2o_linklist_insert(&loop->own->connections, &connection->all);
+    tg_connection_weigh(connection);
     sock->on_close.cb = on_connection_closed;
     sock->on_close.data = connection;
     tg_metric_add(&loop->metrics->connections, 1);
@@ -172,6 +174,7 @@ static void place_connection(struct tg_ear *ear, int fd, const struct sockaddr_s
 {
     struct arrival arrival = {.message = {.run = on_handover}, .listener = ear->listener, .fd = fd, .peer = *peer};
 
+    tg_server_make_room(ear->loop);
     if (!admit(ear, &arrival)) {
         close(fd);
         return;

@@ -4,7 +4,7 @@
 #include "http/server_parts.h"
 
 /*
- * Clients that use up what is short: memory, by answers that they do not take; room for others, by connections that do nothing.
+ * Clients that use up memory, by answers that they do not take. Those that do nothing at all are in server_crowd.c.
  *
  * What a visit holds on behalf of its client is told by tg_visit_hold. Beyond the loop's share of limits.max-held the connections go
  * that hold most and move least; an honest one that is slow moves all the time.
@@ -21,7 +21,6 @@ enum {
     READ_BYTES = 60 * 1024,  /* in one turn of the loop, of each socket: a buffer of 64 KiB goes on when it is full, and never grows */
     TIGHT_READ_BYTES = 16000,
     HEADS_BYTES = 1 << 20,   /* of all requests under way of one connection */
-    CROWD_IDLE_MS = 1000,
 };
 
 /* Bytes that have come, and that the client has taken. */
@@ -192,24 +191,4 @@ void tg_visit_hold_nothing(struct tg_visit *visit)
 {
     visit->connection->head_bytes -= visit->head_bytes;
     change_held(visit, 0);
-}
-
-/* When nearly all connections are in use, the oldest of those that do nothing make room for others. */
-void tg_server_thin_out(struct tg_server_loop *loop)
-{
-    struct tg_server *server = loop->server;
-    size_t most = (size_t)server->options.conf->limits.max_connections, open = tg_server_connections(server), excess;
-    uint64_t now_ms = h2o_now(loop->context.loop);
-
-    if (open <= most - most / 8)
-        return;
-    excess = (open - (most - most / 4)) / server->loop_count + 1;
-    for (h2o_linklist_t *node = loop->own->connections.next; node != &loop->own->connections && excess > 0; node = node->next) {
-        struct tg_connection *connection = H2O_STRUCT_FROM_MEMBER(struct tg_connection, all, node);
-
-        if (connection->visits > 0 || connection->is_cut || now_ms - connection->idle_since_ms < CROWD_IDLE_MS)
-            continue;
-        tg_connection_cut(connection, TG_ATTACK_CROWD);
-        excess--;
-    }
 }

@@ -304,6 +304,7 @@ static void look_at_connection(struct tg_connection *connection, bool is_shut, u
 {
     enum tg_attack attack;
 
+    tg_connection_weigh(connection);
     if (connection->is_cut)
         return;
     if (!is_spoken(connection)) {

@@ -48,6 +48,7 @@ struct tg_connection {
     bool is_forwarded;                /* the peer is a trusted proxy: X-Forwarded-For says who the client is */
     bool is_cut;                      /* as an attack, which was told: its end is near, nothing more is held against it */
     size_t held, head_bytes;          /* that its visits hold */
+    size_t weight;                    /* bytes that it takes beside its visits, as of the last look */
     size_t moved;                     /* bytes that had come and gone */
     uint64_t moved_ms;                /* at this time; not much has come or gone since */
     size_t bytes_read;                /* while draining; */
@@ -80,6 +81,8 @@ struct tg_loop_own {
     unsigned ticks;
     size_t held, held_limit;          /* bytes that visits hold, and may */
     bool is_tight;                    /* nearly as much as they may */
+    size_t weight, weight_limit;      /* bytes that connections take beside that, and may */
+    uint64_t thinned_ms;              /* when room was made last */
     uint64_t relieved_ms;
     h2o_timeout_entry_t relief;
     uint64_t draining_since_ms;       /* 0: no */
@@ -146,7 +149,13 @@ void tg_connection_note_progress(struct tg_connection *connection, uint64_t now_
 void tg_connection_cut(struct tg_connection *connection, enum tg_attack attack);
 void tg_visit_hold_nothing(struct tg_visit *visit);               /* at its end */
 void tg_server_set_reading(struct tg_server_loop *loop);          /* how much at a time; once, at the start */
-void tg_server_thin_out(struct tg_server_loop *loop);
+
+/* server_crowd.c; on the loop */
+void tg_connection_weigh(struct tg_connection *connection);       /* whenever what it takes has changed */
+void tg_connection_weigh_handshake(struct tg_connection *connection); /* that is to begin */
+void tg_connection_weigh_nothing(struct tg_connection *connection);
+void tg_server_thin_out(struct tg_server_loop *loop);             /* when there are too many connections, or they take too much */
+void tg_server_make_room(struct tg_server_loop *loop);            /* the same, before another one is let in */
 
 /* server_pace.c; on the loop */
 void tg_server_pace(struct tg_server_loop *loop);                 /* every TG_WATCH_MS */

@@ -57,6 +57,7 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
         return;
     }
     tg_metric_add(&connection->loop->metrics->handshakes, 1);
+    tg_connection_weigh(connection);
     h2o_iovec_t protocol = h2o_socket_ssl_get_selected_protocol(sock);
     bool is_h2 = h2o_memis(protocol.base, protocol.len, H2O_STRLIT("h2"));
     tg_connection_speak(connection, is_h2 ? TG_PROTOCOL_HTTP2 : TG_PROTOCOL_HTTP1);
@@ -71,6 +72,8 @@ static void start_handshake(struct tg_connection *connection, const char *name)
         return;
     }
     h2o_socket_read_stop(connection->sock);
+    tg_connection_weigh_handshake(connection);
+    tg_server_make_room(connection->loop);
     /* takes the bytes in the socket's input at once, so that the connection's SSL has its own reference when this returns */
     h2o_socket_ssl_handshake(connection->sock, context, NULL, on_handshake);
     SSL_CTX_free(context);

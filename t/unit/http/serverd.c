@@ -230,7 +230,7 @@ static bool read_option(const char *option, const char *value)
         int64_t *number;
         const char **text;
     } options[] = {
-        {"--upload-memory", &conf.limits.upload_memory},
+        {"--upload-memory", &conf.limits.upload_memory}, {"--idle-memory", &conf.limits.idle_memory},
         {"--threads", &conf.limits.threads},           {"--head-timeout", &conf.limits.each.head_timeout_s},
         {"--keepalive", &conf.limits.each.keepalive_s},     {"--handshake", &conf.limits.each.handshake_s},
         {"--body-idle", &conf.limits.each.body_idle_s},     {"--max", &conf.limits.max_connections},
