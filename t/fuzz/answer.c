@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { HTTP2 = 1, CLOSES = 2, HEAD = 4, PASSES = 8 };
+enum { HTTP2 = 1, CLOSES = 2, HEAD = 4, PASSES = 8, SHUTS = 16 };
 
 /* How libh2o tells that a body in chunks is broken off, before it closes. */
 #define BROKEN_OFF "\r\n1\r\n"
@@ -88,6 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input.is_http2 = (data[0] & HTTP2) != 0;
     input.closes = (data[0] & CLOSES) != 0;
     input.passes = (data[0] & PASSES) != 0;
+    input.shuts = (data[0] & SHUTS) != 0;
     input.answer = tg_text_n((const char *)data + 1, size - 1);
     if (input.is_http2)
         input.client = tg_text_n(twice_http2, sizeof(twice_http2) - 1);

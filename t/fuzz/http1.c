@@ -7,6 +7,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { PIECE = 15, PASSES = 16, SHUTS = 32 };
+
 static void __attribute__((noreturn)) die(const char *what, struct tg_text bytes)
 {
     fprintf(stderr, "the client was told %s:\n%.*s\n", what, TG_TEXT_ARGS(bytes));
@@ -42,11 +44,14 @@ static void check_answers(struct tg_text rest)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct tg_text client = tg_text_n((const char *)data + 1, size - 1);
-    struct whole_case input = {.client = client, .piece = size != 0 ? data[0] & 15 : 0, .passes = size != 0 && (data[0] & 16) != 0};
+    struct whole_case input = {.client = client};
     struct whole_seen seen = {0};
 
     if (size < 2)
         return 0;
+    input.piece = data[0] & PIECE;
+    input.passes = (data[0] & PASSES) != 0;
+    input.shuts = (data[0] & SHUTS) != 0;
     whole_run(&input, &seen);
     if (memmem(client.base, client.len, "HEAD", 4) == NULL) /* whose answers have a length and no body */
         check_answers(tg_string_text(&seen.client));

@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A frame of the input: type, flags, stream, length (two bytes), payload. The low bits of the first byte of all say how it is sent. */
-enum { RECORD = 5, RAW = 16, NO_SETTINGS = 32, PASSES = 64, FRAME_MAX = 16384 };
+enum { RECORD = 5, RAW = 16, NO_SETTINGS = 32, PASSES = 64, SHUTS = 128, FRAME_MAX = 16384 };
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 static const char settings[] = "\0\0\0\4\0\0\0\0\0";
@@ -68,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     input.client = tg_string_text(&bytes);
     input.piece = (data[0] & 15) * 7;
     input.passes = (data[0] & PASSES) != 0;
+    input.shuts = (data[0] & SHUTS) != 0;
     whole_run(&input, &seen);
     check_frames(tg_string_text(&seen.client));
     tg_string_done(&seen.client);

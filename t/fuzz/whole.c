@@ -366,6 +366,7 @@ static void end(int client)
 {
     close(client);
     for (size_t i = 0; i < QUIET_TURNS; ++i) {
+        now_ms += STEP_MS; /* the server looks now and then whose client has left */
         turn();
         serve_upstream();
     }
@@ -397,6 +398,8 @@ void whole_run(const struct whole_case *input, struct whole_seen *out)
     seen = out;
     client = connect_client(input->is_http2);
     feed(client, input->client, input->piece);
+    if (input->shuts)
+        shutdown(client, SHUT_WR);
     settle(client);
     if (input->passes)
         let_pass(client);

@@ -13,6 +13,7 @@ struct whole_case {
     struct tg_text client;  /* what the client sends */
     bool is_http2;
     size_t piece;           /* bytes of it at a time; 0: all at once */
+    bool shuts;             /* it closes its side then, and goes on reading */
     struct tg_text answer;  /* what the upstream says to the first request; base NULL: answers of its own */
     bool closes;            /* it ends the connection after that */
     bool passes;            /* time does, between pieces, and at the end until nobody may be waited for any more */
