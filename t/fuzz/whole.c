@@ -16,6 +16,7 @@
 #include "front/state.h"
 #include "http/error_page.h"
 #include "http/server_parts.h"
+#include "io/logfile.h"
 #include "strict.h"
 
 enum { WIRES = 64, QUIET_TURNS = 4, TURNS = 4000, CLOSING_TURNS = 2000 };
@@ -29,7 +30,8 @@ static struct tg_gitea_conf gitea = {
 };
 static const struct tg_front_host feature = {.conf = &gitea};
 static const struct tg_host host = {.kind = TG_HOST_GITEA, .authority = "h", .origin = "https://h", .feature = &feature};
-static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20, .each = {
+static struct tg_http_conf http = {.limits = {.threads = 1, .drain_s = 5, .max_connections = 1000, .upload_memory = 16 << 20,
+    .idle_memory = 1 << 16, .max_held = 1 << 17, .each = {.min_rate = 500, .max_age_s = 10, .max_requests = 20,
     .head_timeout_s = 4, .body_idle_s = 4, .keepalive_s = 6, .handshake_s = 10, .write_stall_s = 4}}};
 static const struct tg_subscription_conf rules = {.warning_s = 86400, .grace_s = 86400, .retention_s = 86400, .renew_url = "https://r.example/",
                                                   .contact_url = "https://c.example/", .zone = "UTC"};
@@ -50,7 +52,16 @@ static struct whole_seen *seen;
 
 /* --- time: it stands still, but when a case lets it pass --- */
 
-static int64_t now_ms = 1000000;
+static int64_t now_ms;
+
+/* Not before that of the kernel, by which the writer of the log is woken. */
+static void start_clock(void)
+{
+    struct timespec ts;
+
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &ts);
+    now_ms = ts.tv_sec * 1000 + 1000000;
+}
 
 /* Defined here it comes before the C library's. */
 int clock_gettime(clockid_t id, struct timespec *ts)
@@ -100,28 +111,35 @@ static int start(void)
     static struct tg_loop_part parts[2];
     static struct tg_server_options options;
     static struct tg_templates *templates;
+    static struct tg_logfile *access_log;
     struct tg_front *front;
 
     signal(SIGPIPE, SIG_IGN);
+    start_clock();
     tg_log_set_threshold(TG_LOG_ERROR);
     tg_time_init();
     tg_try(tg_secret_init());
     tg_try(listen_upstream());
+    tg_try(tg_logfile_new("/dev/null", &access_log));
     tg_try(tg_templates_load(NULL, &templates));
     struct tg_front_options front_options = {.hosts = &host, .host_count = 1, .rules = &rules, .ring = &ring, .templates = templates, .pools = &pools};
     tg_try(tg_front_new(&front_options, &front));
     parts[TG_FRONT_PART] = (struct tg_loop_part){"front", tg_front_loop_make, tg_front_loop_drop, front};
     options = (struct tg_server_options){.conf = &http, .listeners = &public_listener, .listener_count = 1, .steps = steps, .parts = parts,
-                                         .find_host = tg_front_find_host, .context = front, .names = &tg_front_names};
+                                         .find_host = tg_front_find_host, .context = front, .names = &tg_front_names,
+                                         .access_log = access_log};
     for (size_t i = 0; i < WIRES; ++i)
         wires[i].fd = -1;
-    return tg_server_new(&options, &server);
+    tg_try(tg_server_new(&options, &server));
+    tg_server_arm_tick(tg_server_loop_at(server, 0));
+    return 0;
 }
 
 static void on_connection_closed(void *data)
 {
     struct tg_connection *connection = data;
 
+    tg_connection_weigh_nothing(connection);
     h2o_linklist_unlink(&connection->all);
     free(connection);
     atomic_fetch_sub(&server->connections, 1);
@@ -141,8 +159,11 @@ static int connect_client(bool is_http2)
     connection->listener = &public_listener;
     connection->limits = &http.limits.each;
     connection->connected_at = *h2o_get_timestamp(&loop->context, NULL, NULL);
+    connection->since_ms = h2o_now(loop->context.loop);
+    connection->idle_since_ms = connection->since_ms;
     strcpy(connection->address, "192.0.2.1");
     h2o_linklist_insert(&loop->own->connections, &connection->all);
+    tg_connection_weigh(connection);
     connection->sock->on_close.cb = on_connection_closed;
     connection->sock->on_close.data = connection;
     atomic_fetch_add(&server->connections, 1);
