@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 #include "patchd_paths.h"
+#include "h2o/trailers.h"
 
 h2o_iovec_t patchd_count(h2o_req_t *req, const char *bytes, size_t len)
 {
@@ -307,4 +308,51 @@ void patchd_buffer(h2o_req_t *req)
         patchd_answer(req, 200, patchd_count(req, "", 0));
     else if (h2o_body_buffer(req, argument(req), on_buffered) != 0)
         h2o_body_send_error(req, H2O_BODY_TOO_LARGE);
+}
+
+/* --- trailers --- */
+
+static void on_told(h2o_req_t *req, h2o_body_event_t event)
+{
+    h2o_headers_t *trailers = req->body->trailers;
+    h2o_iovec_t count = patchd_printf(req, "%zu in the head\n", req->headers.size), text = {"", 0};
+
+    if (event == H2O_BODY_DATA) {
+        h2o_body_ack(req, req->body->unacked);
+        return;
+    }
+    if (event != H2O_BODY_END) {
+        h2o_body_send_error(req, event);
+        return;
+    }
+    if (trailers != NULL)
+        text = h2o_trailers_flatten(trailers, &req->pool);
+    patchd_answer(req, 200, h2o_concat(&req->pool, count, text));
+}
+
+void patchd_told_trailers(h2o_req_t *req)
+{
+    if (req->body == NULL)
+        patchd_answer(req, 200, h2o_iovec_init(H2O_STRLIT("no body")));
+    else
+        h2o_body_open(req, UINT64_MAX, on_told, NULL);
+}
+
+void patchd_trailers(h2o_req_t *req)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+    h2o_headers_t *trailers = h2o_mem_alloc_pool(&req->pool, sizeof(*trailers));
+    h2o_iovec_t text = {H2O_STRLIT("streamed")}, value = {NULL, argument(req)};
+
+    value.base = h2o_mem_alloc_pool(&req->pool, value.len + 1);
+    memset(value.base, 'l', value.len);
+    *trailers = (h2o_headers_t){NULL};
+    h2o_add_header_by_str(&req->pool, trailers, H2O_STRLIT("x-sum"), 0, NULL, H2O_STRLIT("9"));
+    h2o_add_header_by_str(&req->pool, trailers, H2O_STRLIT("x-long"), 0, NULL, value.base, value.len);
+    req->res.status = 200;
+    if (memmem(req->path.base, req->path.len, H2O_STRLIT("length")) != NULL)
+        req->res.content_length = text.len;
+    req->res.trailers = trailers;
+    h2o_start_response(req, &generator);
+    h2o_send(req, &text, 1, H2O_SEND_STATE_FINAL);
 }

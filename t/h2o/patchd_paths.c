@@ -333,6 +333,8 @@ static const struct {
     {"/stall/", patchd_stall},       /* N: takes N bytes, then nothing for half a second */
     {"/early", patchd_early},        /* answers on the first bytes */
     {"/buffer/", patchd_buffer},     /* N: as /sink, by h2o_body_buffer */
+    {"/told-trailers", patchd_told_trailers}, /* those of the request, and how many fields are in its head */
+    {"/trailers/", patchd_trailers}, /* N: two, one of which is N bytes long, behind "streamed"; with content-length: /trailers/length/N */
 };
 
 static void on_disposed(void *p)

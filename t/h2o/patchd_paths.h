@@ -20,5 +20,7 @@ void patchd_sip(h2o_req_t *req);
 void patchd_stall(h2o_req_t *req);
 void patchd_early(h2o_req_t *req);
 void patchd_buffer(h2o_req_t *req);
+void patchd_told_trailers(h2o_req_t *req);
+void patchd_trailers(h2o_req_t *req);
 
 #endif

@@ -173,8 +173,12 @@ sub remember {
     my ($self, $frame) = @_;
     my $answer = $self->{answers}{ $frame->{id} } //= { status => undef, body => '', is_complete => 0 };
     my ($type, $payload) = @$frame{qw(type payload)};
-    if ($type == HEADERS) {
+    if ($type == HEADERS && ($answer->{status} // 0) >= 200) {
+        $answer->{trailers} = $payload;
+    } elsif ($type == HEADERS) {
         $answer->{status} = status_of($payload);
+    } elsif ($type == CONTINUATION && defined $answer->{trailers}) {
+        $answer->{trailers} .= $payload;
     } elsif ($type == DATA) {
         $answer->{body} .= $payload;
     } elsif ($type == RST_STREAM) {
