@@ -30,12 +30,33 @@ sub raw_body {
     return $$rest;
 }
 
+# what may stand behind a body, and what may not (RFC 9110 6.5.1), as somebody sends both
+my @good = ('X-Sum: 9', 'Content-Digest: sha-256=:YQ==:', 'X-Sum: again', 'Server-Timing: a;dur=1');
+my @bad = ('Host: evil', 'Content-Length: 7', 'Authorization: evil', 'Cookie: a=evil', 'Set-Cookie: a=evil', 'Content-Type: text/evil', 'Content-Encoding: evil', 'Content-Range: bytes 0-1/evil',
+    'Cache-Control: evil', 'Trailer: evil', 'X-Forwarded-For: 6.6.6.6', 'X_Forwarded_For: 6.6.6.6', 'X-Real-IP: 6.6.6.6', 'X-Request-ID: evil', 'X-WEBAUTH-USER: evil', 'X_WebAuth_User: evil', 'Forwarded: for=evil', 'Sudo: evil',
+    'Range: bytes=evil', 'If-Match: evil', 'Expect: evil', 'Location: /evil', 'WWW-Authenticate: evil', 'Access-Control-Allow-Origin: evil', 'X-Gitea-OTP: evil', 'Proxy-Authorization: evil', 'Vary: evil');
+my @connection = ('Transfer-Encoding: evil', 'Connection: evil', 'Keep-Alive: evil', 'Upgrade: evil', 'TE: evil');
+my $kept = join '', map { my ($name, $value) = split /: /, $_, 2; lc($name) . ": $value\r\n" } @good;
+sub lines { return join '', map { "$_\r\n" } @_ }
+sub fields { return join '', map { my ($name, $value) = split /: /, $_, 2; Teagate::H2::literal(lc $name, $value) } @_ }
+
+sub with_trailers { my ($socket, $body, @line) = @_; print $socket "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n$body" . "0\r\n", lines(@line), "\r\n"; return 1 }
+
 my %serve = (
     '/o/head' => sub { answer($_[0], '200 OK', $_[1]) },
-    '/o/raw' => sub { my ($s, $h, $r) = @_; answer($s, '200 OK', $h . raw_body($s, $r, qr/\r\n\r\n\z/)); 0 },
-    '/o/ten' => sub { my ($s, $h, $r) = @_; answer($s, '200 OK', raw_body($s, $r, qr/.{10}/s)); 0 },
+    '/o/raw' => sub { my ($s, $h, $r) = @_; answer($s, '200 OK', $h . raw_body($s, $r, qr/\r\n\r\n\z/), 'Connection: close'); 0 },
+    '/o/raw-slow' => sub { sleep 1; my ($s, $h, $r) = @_; answer($s, '200 OK', $h . raw_body($s, $r, qr/\r\n\r\n\z/), 'Connection: close'); 0 },
+    '/o/ten' => sub { my ($s, $h, $r) = @_; answer($s, '200 OK', raw_body($s, $r, qr/.{10}/s), 'Connection: close'); 0 },
     '/o/slow' => sub { sleep 1.5; answer($_[0], '200 OK', 'slow') },
-    '/o/trailers' => sub { my $s = shift; print $s "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\nX-Sum: 9\r\nSet-Cookie: a=b\r\n\r\n"; 1 },
+    '/o/trailers' => sub { with_trailers($_[0], "5\r\nabcde\r\n", @bad, @connection, @good, @bad) },
+    '/o/trailers-slow' => sub { my $s = shift; print($s $_), sleep 0.002 for split /(?<=[\r\n:])/, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n" . lines(@good, @bad) . "\r\n"; 1 },
+    '/o/trailers-only' => sub { with_trailers($_[0], '', @good) },
+    '/o/trailers-long' => sub { with_trailers($_[0], "493e0\r\n" . 'l' x 300_000 . "\r\n", @good) },
+    '/o/trailers-many' => sub { with_trailers($_[0], "1\r\na\r\n", map { "X-$_: y" } 1 .. 101) },
+    '/o/trailers-large' => sub { with_trailers($_[0], "1\r\na\r\n", 'X: ' . 'y' x 17_000) },
+    '/o/trailers-name' => sub { with_trailers($_[0], "1\r\na\r\n", 'X : y') },
+    '/o/trailers-folded' => sub { with_trailers($_[0], "1\r\na\r\n", 'X: y', ' z') },
+    '/o/trailers-control' => sub { with_trailers($_[0], "1\r\na\r\n", "X: y\0z") },
     '/o/hints' => sub { my $s = shift; print $s "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"; sleep 0.3; print $s "HTTP/1.1 102 Processing\r\n\r\n"; answer($s, '200 OK', 'last') },
     '/o/204' => sub { my $s = shift; print $s "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"; 1 },
     '/o/304' => sub { my $s = shift; print $s "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\nETag: \"a\"\r\n\r\n"; 1 },
@@ -78,26 +99,95 @@ sub read_all {
     return ($bytes, 0);
 }
 
-subtest 'trailers are dropped in both directions, and the body ends where they do' => sub {
-    my $socket = tls('http/1.1');
-    print $socket head_of('POST', '/o/raw', 'Transfer-Encoding: chunked', 'Trailer: X-Sum', 'TE: trailers', 'Connection: TE'), "3\r\nabc\r\n0\r\nX-Sum: 1\r\nAuthorization: x\r\n\r\n";
-    my ($got) = read_all($socket, 3, qr/0\r\n\r\n\z/);
-    like($got, qr/\r\n\r\n3\r\nabc\r\n0\r\n\r\n\z/, 'HTTP/1.1: the upstream sees none');
-    unlike($got, qr/x-sum|authorization|trailer/i, 'nor that there were some');
+subtest 'trailers of a request go on, and are never fields of its head' => sub {
+    for my $with_bad (0, 1) {
+        my $socket = tls('http/1.1');
+        print $socket head_of('POST', '/o/raw', 'Transfer-Encoding: chunked', 'Trailer: X-Sum', 'TE: trailers', 'Connection: TE, X-Named'),
+            "3\r\nabc\r\n0\r\n", lines($with_bad ? (@bad, @connection) : (), @good, $with_bad ? ('x-named: evil', @bad) : ()), "\r\n";
+        my ($got) = read_all($socket, 3, qr/\r\n0\r\nx-sum.*\r\n\r\n\z/s);
+        my ($head, $body) = $got =~ /(POST .*?\r\n\r\n)(.*)/s;
+        is($body, "3\r\nabc\r\n0\r\n$kept\r\n", 'HTTP/1.1: behind the last chunk, ' . ($with_bad ? 'without those that must not stand there' : 'all of them'));
+        unlike($head, qr/x-sum|evil|digest|6\.6\.6/i, 'not in the head');
+    }
     my $h2 = h2();
-    my $id = ask_for($h2, '/o/raw', method => 'POST', body => 1, headers => ['te', 'trailers', 'trailer', 'x-sum']);
+    for my $with_bad (0, 1) {
+        my $id = ask_for($h2, '/o/raw', method => 'POST', body => 1, headers => ['te', 'trailers']);
+        $h2->data($id, 'abc');
+        $h2->send_block($id, END_STREAM, fields($with_bad ? @bad : (), @good, $with_bad ? @bad : ()));
+        my ($head, $body) = $h2->answer($id)->{body} =~ /(POST .*?\r\n\r\n)(.*)/s;
+        is($body =~ s/\A3\r\nabc\r\n//r, "0\r\n$kept\r\n", 'HTTP/2: the same');
+        unlike($head, qr/x-sum|evil|digest|6\.6\.6/i, 'not in the head');
+    }
+    my $id = ask_for($h2, '/o/ten', method => 'PUT', body => 1, headers => ['content-length', 10]);
+    $h2->data($id, '0123456789');
+    $h2->send_block($id, END_STREAM, fields(@good));
+    is($h2->answer($id)->{body}, '0123456789', 'of a body with a length they end here');
+    for my $block (fields('Connection: x'), fields('Transfer-Encoding: x'), fields(':path: /x'), fields(map { "X-$_: y" } 1 .. 101)) {
+        forget_seen();
+        $id = ask_for($h2, '/o/raw', method => 'POST', body => 1);
+        $h2->data($id, 'abc');
+        $h2->send_block($id, END_STREAM, $block);
+        ok(defined $h2->answer($id)->{reset}, 'those that are none reset the stream');
+    }
+    is($h2->answer(ask_for($h2, '/o/head'))->{status}, 200, 'and the connection goes on');
+    $id = ask_for($h2, '/o/raw-slow', method => 'POST', body => 1);
     $h2->data($id, 'abc');
-    $h2->send_block($id, END_STREAM, Teagate::H2::literal('x-sum', '1') . Teagate::H2::literal('authorization', 'x'));
-    $got = $h2->answer($id)->{body};
-    like($got, qr/\r\n\r\n3\r\nabc\r\n0\r\n\r\n\z/, 'HTTP/2: nor here');
-    unlike($got, qr/x-sum|authorization|trailer/i, 'nor that there were some');
+    $h2->send_block($id, END_STREAM, fields(@good));
+    close_side($h2->{socket}, 1);
+    like($h2->answer($id)->{body}, qr/\r\n0\r\n\Q$kept\E\r\n\z/, 'whose client then closes its side is answered');
+};
+
+subtest 'trailers of an answer go on' => sub {
+    my $socket = tls('http/1.1');
+    for my $path ('/o/trailers', '/o/trailers-slow') {
+        print $socket head_of('GET', $path), head_of('GET', '/o/head'), head_of('GET', $path, 'Connection: close');
+        my ($got, $closed) = read_all($socket);
+        is(scalar(() = $got =~ /\r\n\r\n5\r\nabcde\r\n0\r\n\Q$kept\E\r\n(?=HTTP|\z)/g), 2, "HTTP/1.1, $path: behind the last chunk");
+        unlike($got, qr/evil|6\.6\.6/i, 'without those that must not stand there');
+        unlike($_, qr/x-sum|digest/i, 'not in the head') for $got =~ /(HTTP.*?\r\n\r\n)/gs;
+        ok($closed, 'and the connection ends as it was wanted');
+        $socket = tls('http/1.1');
+    }
+    print $socket "GET /o/trailers HTTP/1.0\r\nHost: $host\r\n\r\n";
+    is((read_all($socket))[0] =~ s/\A.*?\r\n\r\n//sr, 'abcde', 'HTTP/1.0 has none');
     $socket = tls('http/1.1');
-    print $socket head_of('GET', '/o/trailers'), head_of('GET', '/o/trailers', 'Connection: close');
-    ($got) = read_all($socket);
-    is(scalar(() = $got =~ /\r\n\r\n5\r\nabcde\r\n0\r\n\r\n/g), 2, 'HTTP/1.1: the answer ends without them, and the next one follows');
-    unlike($got, qr/x-sum|set-cookie/i, 'they have not become headers');
-    my $answer = $h2->answer(ask_for($h2, '/o/trailers'));
-    is("$answer->{status} $answer->{body} $answer->{is_complete}", '200 abcde 1', 'HTTP/2: the same');
+    print $socket head_of('GET', '/o/trailers');
+    close_side($socket, 1);
+    like((read_all($socket))[0], qr/\r\n0\r\n\Q$kept\E\r\n\z/, 'a client that closes its side has them, too');
+    my $h2 = h2();
+    for my $path ('/o/trailers', '/o/trailers-slow', '/o/trailers-only') {
+        my $body = $path =~ /only/ ? '' : 'abcde';
+        my $id = ask_for($h2, $path);
+        my $end = $h2->wait_for(4, sub { $_[0]{id} == $id && $_[0]{flags} & END_STREAM });
+        is($end->{type}, HEADERS, "HTTP/2, $path: they end the stream");
+        is($h2->{answers}{$id}{body}, $body, 'behind the body');
+        my $read = run('curl', '-sk', '--http2', '-D', '-', "https://$host$path");
+        my ($head, $rest) = $read =~ /\A(HTTP\/2 200.*?\r\n\r\n)(.*)/s;
+        is($rest =~ s/\s*\z//r, ($body . $kept) =~ s/\s*\z//r, 'as a client reads them');
+        unlike($head, qr/x-sum|evil/i, 'not in the head');
+    }
+    is($h2->answer(ask_for($h2, '/o/trailers', method => 'HEAD'))->{trailers}, undef, 'HEAD has none');
+    $h2 = h2();
+    my $id = ask_for($h2, '/o/trailers-long');
+    my $answer = $h2->answer($id, 1);
+    is(length $answer->{body}, 65_535, 'a long body waits for the window');
+    is($answer->{trailers}, undef, 'and they for it');
+    $h2->send(WINDOW_UPDATE, 0, $_, pack 'N', 400_000) for 0, $id;
+    $answer = $h2->answer($id);
+    is(join(' ', length $answer->{body}, $answer->{is_complete}, length $answer->{trailers} ? 'trailers' : 'none'), '300000 1 trailers', 'then all come');
+};
+
+subtest 'an answer with trailers that are none is cut off' => sub {
+    for my $path ('/o/trailers-many', '/o/trailers-large', '/o/trailers-name', '/o/trailers-folded', '/o/trailers-control') {
+        my $socket = tls('http/1.1');
+        print $socket head_of('GET', $path);
+        my ($got, $closed) = read_all($socket, 3);
+        ok($got =~ /\AHTTP\S+ 502 / || $closed && $got !~ /\r\n0\r\n/, "$path: HTTP/1.1");
+        unlike($got, qr/^x(?:-1)?: y/mi, 'and they do not show');
+        my $h2 = h2();
+        my $answer = $h2->answer(ask_for($h2, $path));
+        ok($answer->{status} == 502 || defined $answer->{reset}, 'HTTP/2');
+    }
 };
 
 subtest 'interim answers of the upstream are dropped' => sub {

@@ -114,6 +114,33 @@ subtest 'lengths' => sub {
     passes('HEAD with a length and a body', qr/\AHEAD \/o\/r/, method => 'HEAD', headers => ['content-length', $length], body => $poison);
 };
 
+subtest 'what stands behind a body stays there' => sub {
+    my $ask = sub {
+        my ($block) = @_;
+        my $h2 = h2();
+        forget_seen();
+        my $id = $h2->request(scheme => 'https', authority => $host, path => '/o/r', method => 'POST', body => 1);
+        $h2->data($id, 'abcde');
+        $h2->send_block($id, END_STREAM, $block);
+        my $answer = $h2->answer($id, 3);
+        is(ask($h2, path => '/o/next')->{status}, 200, 'the next request is answered');
+        unlike(join('', heads_seen()), qr/evil/, 'nothing of it is in a head');
+        return $answer;
+    };
+    for my $field (['host', 'evil'], ['content-length', '99'], ['authorization', 'evil'], ['cookie', 'i_like_gitea=evil'], ['x-real-ip', 'evil'], ['x-request-id', 'evil'], ['expect', 'evil'], ['sudo', 'evil'], ['trailer', 'evil'], ['x_webauth_user', 'evil']) {
+        is($ask->(literal(@$field) . literal('x-ok', '1'))->{status}, 200, "$field->[0]: answered");
+        is(join(', ', requests_seen()), 'POST /o/r, GET /o/next', 'two requests');
+        is(join('|', trailers_seen()), 'x-ok: 1', 'and it ends here');
+    }
+    for my $field ([':path', '/poison'], [':evil', 'x'], ['connection', 'evil'], ['transfer-encoding', 'chunked'], ['upgrade', 'evil'], ['te', 'evil'], ['X', 'evil'], ["x: evil\r\ny", 'z'], ['x', "a\r\n\r\nGET /evil HTTP/1.1"], ['x', "evil\0"],
+        ['x', ' evil'], ["x\r\n", 'evil'], ['', 'evil']) {
+        my $name = shown("$field->[0]: $field->[1]");
+        ok(defined $ask->(literal('x-ok', '1') . literal(@$field))->{reset}, "'$name' resets the stream");
+        like(join(', ', grep { $_ ne 'GET /o/next' } requests_seen()), qr/^(?:POST \/o\/r)?$/, 'the upstream sees the next request only');
+        is(join('|', trailers_seen()), '', 'and no trailer');
+    }
+};
+
 subtest 'expectations' => sub {
     forget_seen();
     for my $value ('100-continue', 'x', '') {

@@ -21,6 +21,17 @@ my $smuggled = "0\r\n\r\n$poison";
 my $ended = qr/^400(?: closed)?$/;
 sub refused { my (@cases) = @_; check_all($ended, [], @cases); return }
 
+# a body in chunks that is none; its head may have gone up already
+sub broken {
+    my ($body) = @_;
+    my $shown = shown(substr $body, 0, 24);
+    forget_seen();
+    my $got = told(post('Transfer-Encoding: chunked') . $body . $poison);
+    like($got, $ended, "$shown: refused");
+    is(scalar(grep { /poison/ } requests_seen()), 0, "$shown: nothing is taken for a request");
+    return;
+}
+
 subtest 'a body has one length' => sub {
     refused(['length and encoding', post('Content-Length: 6', 'Transfer-Encoding: chunked') . $smuggled],
         ['encoding and length', post('Transfer-Encoding: chunked', 'Content-Length: ' . length $smuggled) . $smuggled],
@@ -61,21 +72,33 @@ subtest 'an encoding is chunked or nothing' => sub {
 };
 
 subtest 'chunks are read strictly' => sub {
-    my $broken = sub {
-        my ($body) = @_;
-        my $shown = shown(substr $body, 0, 24);
-        forget_seen();
-        my $got = told(post('Transfer-Encoding: chunked') . $body . $poison);
-        like($got, $ended, "$shown: refused");
-        is(scalar(grep { /poison/ } requests_seen()), 0, "$shown: nothing is taken for a request");
-    };
-    $broken->("$_\r\nabcde\r\n0\r\n\r\n") for '0x5', '-5', '+5', '', ' 5', "\t5", 'ffffffffffffffff5', 'fffffffffffffffb', '0000000000000000000005', '5 x', '5,', "5\0", "5;x\ny", "5;x\ry",
+    broken("$_\r\nabcde\r\n0\r\n\r\n") for '0x5', '-5', '+5', '', ' 5', "\t5", 'ffffffffffffffff5', 'fffffffffffffffb', '0000000000000000000005', '5 x', '5,', "5\0", "5;x\ny", "5;x\ry",
         "5;x\0y", "5;x\x0by", '5;' . 'x' x 20_000, '5_', "5\x0b", 'g';
-    $broken->($_) for "5\nabcde\r\n0\r\n\r\n", "5\r\nabcde\n0\r\n\r\n", "5\r\nabcdeX\r\n0\r\n\r\n", "5\r\nabcdexx0\r\n\r\n", "5\r\nabcde\r\r\n0\r\n\r\n", "5\r\nabcde\r\n0\n\n", "5\r\nabcde\r\n0\r\n\n",
+    broken($_) for "5\nabcde\r\n0\r\n\r\n", "5\r\nabcde\n0\r\n\r\n", "5\r\nabcdeX\r\n0\r\n\r\n", "5\r\nabcdexx0\r\n\r\n", "5\r\nabcde\r\r\n0\r\n\r\n", "5\r\nabcde\r\n0\n\n", "5\r\nabcde\r\n0\r\n\n",
         "5\r\nabcde\r\n0\r\n\r", "5\r\nabcde\r\n0\r\nX: y\n\r\n", "5\r\nabcde\r\n0\r\nX : y\r\n\r\n", "5\r\nabcde\r\n0\r\n X: y\r\n\r\n", "5\r\nabcde\r\n0\r\n" . get('/poison');
     check("'$_'", post('Transfer-Encoding: chunked') . "$_\r\nabcde\r\n0\r\n\r\n" . get('/o/2'), qr/^200 200$/, 'POST /o/r', 'GET /o/2') for '5', '05', '5;x="y"', '5 ;x', '5;' . 'x' x 1000;
-    check('trailers', post('Transfer-Encoding: chunked') . "5\r\nabcde\r\n0\r\nContent-Length: 99\r\nTransfer-Encoding: x\r\nHost: other.test\r\n\r\n" . get('/o/2'),
-        qr/^200 200$/, 'POST /o/r', 'GET /o/2');
+};
+
+subtest 'what stands behind a body stays there' => sub {
+    # as a head it would be another request, another host, another body; on the way up nothing is left of it, or it is a trailer
+    my $ask = sub { my ($name, $trailers, @fields) = @_; check($name, post('Transfer-Encoding: chunked', @fields) . "5\r\nabcde\r\n0\r\n$trailers\r\n" . get('/o/2'), qr/^200 200$/, 'POST /o/r', 'GET /o/2') };
+    my $head = sub { return (heads_seen())[0] =~ s/^X-Request-ID: \S+/X-Request-ID: /mr };
+    $ask->('none', '');
+    my $without = $head->();
+    for my $field ('Content-Length: 99', 'Transfer-Encoding: x', 'Transfer-Encoding: chunked', 'Host: other.test', 'Connection: close', 'Upgrade: h2c', 'Expect: 100-continue', 'Trailer: x', 'TE: x', 'Authorization: token x', 'Cookie: i_like_gitea=x',
+        'X-Real-IP: 6.6.6.6', 'X_Real_IP: 6.6.6.6', 'X-Request-ID: x', 'Sudo: root', 'X-WEBAUTH-USER: root', 'Content-Type: x', 'content_length: 99', 'Proxy-Connection: x', 'Content-Encoding: gzip', 'Range: bytes=0-') {
+        $ask->($field, "$field\r\nX-Ok: 1\r\n");
+        is(join('|', trailers_seen()), 'x-ok: 1', "$field: ends here");
+        is($head->(), $without, 'and the head is the one without it');
+    }
+    $ask->('one that Connection names', "X-Sum: 1\r\nX-Ok: 1\r\n", 'Connection: keep-alive, x-sum');
+    is(join('|', trailers_seen()), 'x-ok: 1', 'ends here');
+    for my $line ('X: GET /poison HTTP/1.1', 'GET: /poison HTTP/1.1', "X:\t0", 'X: a:b', "X: \xff", 'X:', "x!#\$%&'*+-.^_`|~9: z") {
+        $ask->("'$line'", "$line\r\n");
+        my ($name, $value) = $line =~ /^([^:]+):\s*(.*)/;
+        is(join('|', trailers_seen()), lc($name) . ": $value", 'goes on as it is');
+    }
+    broken("5\r\nabcde\r\n0\r\n$_\r\n\r\n") for 'X : y', "X: y\r\n z", "X: a\0b", "X: a\rb", "X: a\nb", ': x', 'X y: z', "X\x0b: y", "\x85: y", 'GET /poison HTTP/1.1', join("\r\n", map { "x-$_: y" } 1 .. 101), 'X: ' . 'y' x 20_000;
 };
 
 subtest 'lines end as they should' => sub {

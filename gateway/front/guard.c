@@ -6,6 +6,7 @@
  */
 #include "front/guard.h"
 #include "base/result.h"
+#include "front/field_name.h"
 #include "front/path.h"
 #include "front/refuse.h"
 #include "front/state.h"
@@ -38,23 +39,6 @@ const char *tg_guard_query(struct tg_text query)
     return NULL;
 }
 
-/* Servers behind CGI-like borders read "_" as "-". */
-static bool spelled(struct tg_text name, const char *pattern)
-{
-    for (size_t i = 0;; ++i) {
-        char c = i < name.len ? name.base[i] : '\0';
-
-        if (pattern[i] == '*')
-            return true;
-        if (c >= 'A' && c <= 'Z')
-            c |= 0x20;
-        if ((c == '_' ? '-' : c) != pattern[i])
-            return false;
-        if (i == name.len)
-            return true;
-    }
-}
-
 const char *tg_guard_header(struct tg_text name)
 {
     char first = name.len != 0 ? name.base[0] | 0x20 : 0;
@@ -62,7 +46,7 @@ const char *tg_guard_header(struct tg_text name)
     if (first != 's' && first != 'x')
         return NULL;
     for (size_t i = 0; i < tg_count(refused_headers); ++i)
-        if (spelled(name, refused_headers[i].name))
+        if (tg_field_is(name, refused_headers[i].name))
             return refused_headers[i].why;
     return NULL;
 }

@@ -1,9 +1,10 @@
 /* request_head.c - see request_head.h */
 #include "front/request_head.h"
 #include "base/result.h"
+#include "front/field_name.h"
 #include "http/cookie.h"
 
-/* Lower case, "-" for "_"; with a "*" at the end: a beginning. Sorted by their first letter, for the eye. */
+/* By tg_field_is. Sorted by their first letter, for the eye. */
 static const char *const dropped[] = {
     "connection",
     "content-length",
@@ -37,22 +38,6 @@ static const char *const dropped[] = {
 };
 static const char dropped_initials[] = "cefhkpstux"; /* all first letters of those: most names of a request have another one */
 
-static bool spelled(struct tg_text name, const char *pattern)
-{
-    for (size_t i = 0;; ++i) {
-        char c = i < name.len ? name.base[i] : '\0';
-
-        if (pattern[i] == '*')
-            return true;
-        if (c >= 'A' && c <= 'Z')
-            c |= 0x20;
-        if ((c == '_' ? '-' : c) != pattern[i])
-            return false;
-        if (i == name.len)
-            return true;
-    }
-}
-
 bool tg_request_header_dropped(struct tg_text name)
 {
     char first = name.len != 0 ? name.base[0] | 0x20 : 0;
@@ -60,7 +45,7 @@ bool tg_request_header_dropped(struct tg_text name)
     if (first == 0 || memchr(dropped_initials, first, sizeof(dropped_initials) - 1) == NULL)
         return false;
     for (size_t i = 0; i < tg_count(dropped); ++i)
-        if (dropped[i][0] == first && spelled(name, dropped[i]))
+        if (dropped[i][0] == first && tg_field_is(name, dropped[i]))
             return true;
     return false;
 }
@@ -133,12 +118,12 @@ static char *put_text(char *at, struct tg_text text)
 }
 
 /* Names in a Connection field make those headers hop-by-hop, too. Rare: browsers and git name none but keep-alive and close. */
-static bool named_by_connection(const struct tg_request_head *head, struct tg_text name)
+bool tg_named_by_connection(const h2o_header_t *headers, size_t count, struct tg_text name)
 {
-    for (size_t i = 0; i < head->header_count; ++i) {
-        struct tg_text rest = tg_text_of(head->headers[i].value);
+    for (size_t i = 0; i < count; ++i) {
+        struct tg_text rest = tg_text_of(headers[i].value);
 
-        if (head->headers[i].name != &H2O_TOKEN_CONNECTION->buf)
+        if (headers[i].name != &H2O_TOKEN_CONNECTION->buf)
             continue;
         while (rest.base != NULL) {
             struct tg_text item = tg_text_trim(tg_text_cut(&rest, ','));
@@ -172,7 +157,7 @@ static bool goes_on(const struct tg_request_head *head, const h2o_header_t *head
         return head->keep_authorization;
     if (tg_request_header_dropped(name))
         return false;
-    return !look_at_connection || !named_by_connection(head, name);
+    return !look_at_connection || !tg_named_by_connection(head->headers, head->header_count, name);
 }
 
 static char *put_cookies(const struct tg_request_head *head, char *at)

@@ -30,6 +30,9 @@ h2o_iovec_t tg_request_head_write(const struct tg_request_head *head, h2o_mem_po
 /* Whether a header of this name (lower case, or not) goes no further. */
 bool tg_request_header_dropped(struct tg_text name);
 
+/* Whether Connection in this head names it: then it goes no further, either. */
+bool tg_named_by_connection(const h2o_header_t *headers, size_t count, struct tg_text name);
+
 /* What is left of a Cookie field without the cookies named, appended behind out[0..len) with "; " between; the new length. out has room
    for len + field.len + 2. */
 size_t tg_request_cookies(const struct tg_request_head *head, struct tg_text field, char *out, size_t len);

@@ -265,6 +265,7 @@ static struct tg_exchange *make_exchange(struct tg_visit *visit, const struct tg
     exchange->upstream = &part->upstreams[host->index];
     exchange->head_rest = SIZE_MAX;
     exchange->chunks.consume_trailer = 1;
+    exchange->chunks.on_trailer = tg_exchange_on_trailer;
     exchange->began_ms = h2o_now(part->loop->context.loop);
     exchange->checked = part->ticks;
     visit->is_endless = visit->door == TG_DOOR_EVENTS;

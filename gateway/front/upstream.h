@@ -79,6 +79,7 @@ struct tg_exchange {
     size_t interim;                      /* bytes of interim answers so far */
     uint64_t left;                       /* TG_LEFT_CHUNKED, TG_LEFT_UNTIL_CLOSE or bytes */
     struct phr_chunked_decoder chunks;
+    h2o_headers_t *trailers;             /* of the answer; NULL: none */
     struct tg_sign_in *sign_in;          /* a parked head's worker call */
     h2o_iovec_t set_cookie;              /* ours, for the answer; base NULL: none */
     unsigned checked;                    /* the tick that looked at it last */
@@ -151,6 +152,7 @@ void tg_exchange_start(struct tg_exchange *exchange);
 /* upstream_body.c */
 void tg_exchange_readable(struct tg_exchange *exchange, const char *error);
 int tg_exchange_decode(struct tg_exchange *exchange, char *bytes, size_t len, size_t *decoded);
+int tg_exchange_on_trailer(struct phr_chunked_decoder *chunks, char c);
 void tg_exchange_pump(struct tg_exchange *exchange);
 void tg_exchange_tell_held(struct tg_exchange *exchange); /* to the server: what waits in memory */
 void tg_exchange_on_proceed(h2o_generator_t *self, h2o_req_t *req);

@@ -4,9 +4,30 @@
  * Decoded bytes gather at the start of the wire's input. When the client has taken what it was sent, the whole input buffer is taken from
  * the wire and sent: nothing is copied. Reading stops while too much waits, so a slow client slows Gitea down.
  */
+#include <h2o/trailers.h>
 #include "base/result.h"
 #include "front/sign_in.h"
 #include "front/state.h"
+#include "front/trailers.h"
+
+int tg_exchange_on_trailer(struct phr_chunked_decoder *chunks, char c)
+{
+    struct tg_exchange *exchange = H2O_STRUCT_FROM_MEMBER(struct tg_exchange, chunks, chunks);
+
+    return h2o_trailers_feed(&exchange->trailers, &tg_exchange_req(exchange)->pool, c);
+}
+
+/* What Connection has named in the head is not known any more. */
+static void pass_trailers(struct tg_exchange *exchange)
+{
+    static const h2o_headers_t no_head;
+
+    if (exchange->answer.names_fields)
+        return;
+    tg_trailers_clear(exchange->trailers, &no_head);
+    if (exchange->trailers->size != 0)
+        tg_exchange_req(exchange)->res.trailers = exchange->trailers;
+}
 
 int tg_exchange_decode(struct tg_exchange *exchange, char *bytes, size_t len, size_t *decoded)
 {
@@ -86,10 +107,18 @@ static size_t capacity_of(const h2o_buffer_t *buffer)
     return buffer != NULL && buffer->bytes != NULL ? buffer->capacity : 0; /* nothing is allocated before the first byte */
 }
 
+static size_t size_of_trailers(const struct tg_exchange *exchange)
+{
+    const h2o_body_t *body = tg_exchange_req(exchange)->body;
+
+    return (exchange->trailers != NULL ? TG_TRAILERS_HELD : 0) + (body != NULL && body->trailers != NULL ? TG_TRAILERS_HELD : 0);
+}
+
 void tg_exchange_tell_held(struct tg_exchange *exchange)
 {
     tg_visit_hold(exchange->visit, 2 * exchange->head.len + capacity_of(exchange->head_buffer) + capacity_of(exchange->flying) +
-                                       (exchange->wire != NULL ? capacity_of(exchange->wire->sock->input) : 0));
+                                       (exchange->wire != NULL ? capacity_of(exchange->wire->sock->input) : 0) +
+                                       size_of_trailers(exchange));
 }
 
 /* Sends what there is if the client can take it. The exchange may be gone afterwards. */
@@ -108,6 +137,8 @@ void tg_exchange_pump(struct tg_exchange *exchange)
         exchange->finished = true;
         exchange->deadline_ms = 0;
         last = exchange->failed ? H2O_SEND_STATE_ERROR : H2O_SEND_STATE_FINAL;
+        if (exchange->trailers != NULL)
+            pass_trailers(exchange);
         h2o_send(req, &bytes, bytes.len != 0, last);
         return;
     }

@@ -1,8 +1,10 @@
 /* upstream_send.c - the request to Gitea: its head, then its body as it comes; see upstream.h */
+#include <h2o/trailers.h>
 #include "base/result.h"
 #include "front/refuse.h"
 #include "front/request_head.h"
 #include "front/state.h"
+#include "front/trailers.h"
 
 static void on_written(h2o_socket_t *sock, const char *error)
 {
@@ -38,7 +40,15 @@ static size_t hex_line(char *out, size_t number)
     return len + 2;
 }
 
-/* Takes what has arrived of the body; the number of pieces put into v (at most 3). */
+/* Puts the trailers where the empty line stood, with which the last piece ended. */
+static h2o_iovec_t end_with_trailers(h2o_req_t *req, h2o_iovec_t *last)
+{
+    tg_trailers_clear(req->body->trailers, &req->headers);
+    last->len -= 2;
+    return h2o_trailers_flatten(req->body->trailers, &req->pool);
+}
+
+/* Takes what has arrived of the body; the number of pieces put into v (at most 4). */
 static size_t take_body(struct tg_exchange *exchange, h2o_body_t *body, h2o_iovec_t *v)
 {
     static const char tail[] = "\r\n0\r\n\r\n";
@@ -59,13 +69,17 @@ static size_t take_body(struct tg_exchange *exchange, h2o_body_t *body, h2o_iove
     exchange->request_done = body->ended;
     if (exchange->chunked && (len != 0 || body->ended))
         v[n++] = h2o_iovec_init(tail + (len == 0 ? 2 : 0), (len == 0 ? 0 : 2) + (body->ended ? 5 : 0));
+    if (exchange->chunked && body->ended && body->trailers != NULL) {
+        v[n] = end_with_trailers(tg_exchange_req(exchange), &v[n - 1]);
+        ++n;
+    }
     return n;
 }
 
 void tg_exchange_send(struct tg_exchange *exchange)
 {
     h2o_body_t *body = tg_exchange_req(exchange)->body;
-    h2o_iovec_t v[4];
+    h2o_iovec_t v[5];
     size_t n = 0;
 
     if (exchange->in_flight || exchange->write_dead || exchange->request_done || exchange->wire == NULL)
@@ -92,6 +106,8 @@ static void on_body(h2o_req_t *req, h2o_body_event_t event)
     if (exchange->finished || visit->is_gone)
         return;
     if (event == H2O_BODY_DATA || event == H2O_BODY_END) {
+        if (req->body->trailers != NULL)
+            tg_exchange_tell_held(exchange);
         tg_exchange_send(exchange);
         tg_exchange_arm(exchange);
         return;

@@ -1,4 +1,4 @@
-/* Bodies in chunks, and the fields behind them: read at once or byte by byte is the same, and what is taken is what a strict reader takes. */
+/* Bodies in chunks, and trailers: read at once or byte by byte is the same, and what is taken is what a strict reader takes. */
 #include <h2o.h>
 #include <h2o/strict.h>
 #include <h2o/trailers.h>
@@ -31,7 +31,7 @@ static int on_trailer(struct phr_chunked_decoder *decoder, char c)
 static struct outcome decode(char *bytes, size_t size, size_t piece, h2o_mem_pool_t *pool)
 {
     struct reader reader = {.decoder = {.consume_trailer = 1, .on_trailer = on_trailer}, .pool = pool};
-    struct outcome outcome = {-2, 0};
+    struct outcome outcome = {.result = -2};
     h2o_iovec_t sent;
 
     for (size_t at = 0; at < size && outcome.result == -2;) {
@@ -83,7 +83,8 @@ static void check_trailers(struct tg_text rest)
 static bool is_plain(struct tg_text taken)
 {
     return taken.len >= 5 && memcmp(taken.base + taken.len - 5, "0\r\n\r\n", 5) == 0 && memchr(taken.base, ';', taken.len) == NULL &&
-           memchr(taken.base, ' ', taken.len) == NULL && memchr(taken.base, ':', taken.len) == NULL && memchr(taken.base, '\t', taken.len) == NULL;
+           memchr(taken.base, ' ', taken.len) == NULL && memchr(taken.base, ':', taken.len) == NULL &&
+           memchr(taken.base, '\t', taken.len) == NULL;
 }
 
 static void check_strictly(struct tg_text taken)

@@ -1,6 +1,7 @@
 /* strict.c - see strict.h */
 #include "strict.h"
 #include <strings.h>
+#include "base/result.h"
 
 static int broken(const char **why, const char *text)
 {
@@ -120,6 +121,22 @@ static int take_size(struct tg_text *at, uint64_t *size, const char **why)
     return 0;
 }
 
+/* Fields that must not stand behind a body (RFC 9110 6.5.1), or that only the front may set. */
+static int check_trailer(struct tg_text line, const char **why)
+{
+    static const char *const never[] = {
+        "host", "content-length", "transfer-encoding", "connection", "trailer", "te", "upgrade", "authorization", "cookie", "set-cookie",
+        "content-type", "content-encoding", "cache-control", "x-request-id", "x-real-ip", "x-forwarded-for", "x-webauth-user",
+    };
+    struct strict_message single = {.length = UINT64_MAX};
+    int answer = take_field(line, &single, why);
+
+    for (size_t i = 0; answer == 0 && i < tg_count(never); ++i)
+        if (tg_text_is_nocase(single.fields[0].name, never[i]))
+            answer = broken(why, "a trailer that must not be there");
+    return answer;
+}
+
 static int take_chunks(struct tg_text *at, const char **why)
 {
     uint64_t size = 1;
@@ -137,6 +154,8 @@ static int take_chunks(struct tg_text *at, const char **why)
                 return answer;
             if (size != 0 && line.len != 0)
                 return broken(why, "a chunk that is longer than its size");
+            if (line.len != 0 && (answer = check_trailer(line, why)) != 0)
+                return answer;
         } while (line.len != 0);
     }
     return 0;

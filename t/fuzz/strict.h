@@ -22,7 +22,8 @@ struct strict_message {
 enum { STRICT_MORE = 1, STRICT_BROKEN = 2 };
 int strict_head(struct tg_text *rest, struct strict_message *out, const char **why);
 
-/* The body by its framing, cut off *rest; without one when neither length nor coding is given. */
+/* The body by its framing, cut off *rest; without one when neither length nor coding is given. BROKEN, too: a trailer that must not stand
+   behind a body. */
 int strict_body(struct tg_text *rest, const struct strict_message *head, const char **why);
 
 /* How many fields have this name, in any case; the last one's value. */

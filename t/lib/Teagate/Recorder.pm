@@ -14,7 +14,7 @@ use Teagate::Service;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-our @EXPORT = qw(start_recorder stop_recorder head get post poison told check check_all connection shown requests_seen host_name heads_seen);
+our @EXPORT = qw(start_recorder stop_recorder head get post poison told check check_all connection shown requests_seen host_name heads_seen trailers_seen);
 
 my ($service, $host, $answer);
 
@@ -27,10 +27,13 @@ sub take_body {
             until ($$rest =~ /\r\n/) { $more->() or return 0 }
             $$rest =~ s/\A([0-9a-f]+)[^\r\n]*\r\n//i or return 0;
             my $length = hex $1;
+            last if !$length;
             while (length $$rest < $length + 2) { $more->() or return 0 }
             substr $$rest, 0, $length + 2, '';
-            last if !$length;
         }
+        until ($$rest =~ /\A(?:[^\r\n]+\r\n)*\r\n/) { $more->() or return 0 }
+        my $trailers = substr $$rest, 0, $+[0], '';
+        Teagate::Front::note_seen("trailers $trailers") if $trailers ne "\r\n";
     } elsif ($head =~ /^Content-Length: *(\d+)\r$/mi) {
         my $length = $1;
         while (length $$rest < $length) { $more->() or return 0 }
@@ -100,6 +103,9 @@ sub told {
 
 # The program itself asks Gitea things, too.
 sub heads_seen { return map { s/\Ahead //r } grep { !/^User-Agent: teagate/mi } seen('^head ') }
+
+# What stood behind bodies, by the line.
+sub trailers_seen { return map { /(.+)\r\n/g } map { s/\Atrailers //r } seen('^trailers ') }
 
 sub requests_seen { return map { m{^(\S+ \S+) } ? $1 : $_ } heads_seen() }
 
