@@ -84,7 +84,7 @@ sub run_all {
         print "test: starting a system of variant $name\n";
         $systems{$name} = start_system($name) // return 0;
     }
-    my $harness = TAP::Harness->new({
+    my $harness = Teagate::TestRun::Harness->new({
         verbosity => $wish->{verbose} ? 1 : 0, timer => 1, color => -t STDOUT, merge => 0, jobs => $wish->{jobs},
         exec => sub {
             my ($variant, $file) = $_[1] =~ /^(\w+):(.*)/;
@@ -115,5 +115,12 @@ sub run_tests {
     $aggregate->stop;
     return $aggregate;
 }
+
+# A file that bails out has failed, and only that file: the others go on, and it is tried once more.
+package Teagate::TestRun::Harness;
+
+use parent -norequire, 'TAP::Harness';
+
+sub _bailout { return }
 
 1;
