@@ -79,7 +79,7 @@ const struct tg_key tg_limits_keys[] = {
     {"max-held", TG_BYTES, offsetof(struct tg_limits_conf, max_held), .initial = "24m", .min = 0, .max = (int64_t)1 << 40,
      .help = "bytes of requests and answers under way that may wait for clients, in all; beyond that the clients are cut off that hold most "
              "and move least; 0 is no limit"},
-    {"idle-memory", TG_BYTES, offsetof(struct tg_limits_conf, idle_memory), .initial = "48m", .min = 0, .max = (int64_t)1 << 40,
+    {"idle-memory", TG_BYTES, offsetof(struct tg_limits_conf, idle_memory), .initial = "40m", .min = 0, .max = (int64_t)1 << 40,
      .help = "what connections may take in memory beside requests and answers, in all: unfinished handshakes and heads, idle clients; beyond "
              "that the oldest of those are closed that do nothing; 0 is no limit"},
     CONNECTION_LIMITS(IN_LIMITS)

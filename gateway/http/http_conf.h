@@ -47,7 +47,7 @@ struct tg_limits_conf {
     int64_t drain_s;                      /* how long an old generation may finish; 300 */
     int64_t max_connections;              /* per process; more are closed at accept; 10000 */
     int64_t upload_memory;                /* bytes of request bodies that clients may have under way, in all; 16m */
-    int64_t idle_memory;                  /* bytes of connections beside that, of all loops; 0: no limit; 48 MiB */
+    int64_t idle_memory;                  /* bytes of connections beside that, of all loops; 0: no limit; 40 MiB */
     int64_t max_held;                     /* bytes of requests and answers that clients do not take, of all loops; 0: no limit; 24 MiB */
     struct tg_connection_limits each;
 };
