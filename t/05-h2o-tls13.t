@@ -216,7 +216,7 @@ subtest 'an idle connection costs little' => sub {
     push @idle, tls(PeerPort => $fresh->{tls}) for 1 .. 300;
     is(hello($idle[-1])->{body}, 'hello', 'the last one is served');
     my $each = (resident_kb($fresh->{pid}) - $before) / 300;
-    cmp_ok($each, '<', 9, sprintf '%.1f KiB each', $each);
+    cmp_ok($each, '<', 5, sprintf '%.1f KiB each', $each);
     undef @idle;
     $fresh->stops_clean;
 };
