@@ -120,13 +120,14 @@ static void look_at_visits(h2o_linklist_t *visits, uint64_t elapsed_ms, struct s
     }
 }
 
-/* Ending one visit may dispose of others: only the heads of the lists are looked at. */
-static void end_visits(struct slow *slow)
+/* Ending one visit may dispose of others: only the heads of the lists are looked at. Who is told that the upload took too long has to take
+   that answer, too, and is watched on, before those that have come later. */
+static void end_visits(struct tg_loop_own *own, struct slow *slow)
 {
     while (!h2o_linklist_is_empty(&slow->uploads)) {
         struct tg_visit *visit = H2O_STRUCT_FROM_MEMBER(struct tg_visit, watched, slow->uploads.next);
 
-        h2o_linklist_unlink(&visit->watched);
+        move_to(own->watched.next, visit);
         h2o_body__abort(visit->req);
         visit->req->body->_cb(visit->req, H2O_BODY_TIMEOUT);
     }
@@ -353,7 +354,7 @@ void tg_server_pace(struct tg_server_loop *loop)
         states[state_of(connection, &connection->before)]++;
         look_at_connection(connection, connection->before.is_shut, now, elapsed_ms);
     }
-    end_visits(&slow);
+    end_visits(own, &slow);
     for (size_t i = 0; i < TG_STATES; i++)
         atomic_store_explicit(&loop->metrics->states[i], states[i], memory_order_relaxed);
 }
