@@ -12,7 +12,7 @@ plan skip_all => 'sanitizers count, too' if ($ENV{TG_VARIANT} // 'plain') ne 'pl
 plan skip_all => 'valgrind or h2load is missing; scripts/setup --tests brings them' unless Teagate::Bench::Count::can_count();
 plan skip_all => 'the program is not built' unless -x "$build/teagate" && -x "$build/t/bench/bench-upstream";
 
-use constant SELDOM => 0.1; # a request in ten: what a connection does at its start and end, and when a busy machine lets somebody wait
+use constant SELDOM => 0.2; # a request in five: what a connection does at its start and end, and when a busy machine lets somebody wait
 
 my $budget = Teagate::Bench::Count::budget("$FindBin::Bin/bench/budget.txt");
 my $rig = Teagate::Bench::Count::start($build);

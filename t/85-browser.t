@@ -23,7 +23,7 @@ subtest 'an active account signs in and works' => sub {
     shot($driver, 'sign-in');
     is($driver->script('return document.scripts.length'), 0, 'no script on the page');
     $driver->sign_in($base, $account, 'not this');
-    like($driver->text, qr/don.t match/, 'a wrong password is told');
+    ok(wait_until(10, sub { $driver->text =~ /don.t match/ }), 'a wrong password is told') or diag $driver->text;
     shot($driver, 'sign-in-wrong');
     $driver->sign_in($base, $account);
     ok(wait_until(10, sub { $driver->url =~ m{^\Q$base\E/} }), 'the right one ends at Gitea') or diag $driver->url, $driver->text;
