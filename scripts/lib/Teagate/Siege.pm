@@ -170,6 +170,7 @@ sub start_helper {
         close $in;
         return { pid => $pid, out => $out };
     }
+    $SIG{PIPE} = 'IGNORE'; # a server may close while it is written to
     until ($told_to_stop) { eval { $step->(); 1 } or print STDERR $@ }
     print {$in} encode_json($result->());
     close $in;
